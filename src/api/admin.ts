@@ -1,0 +1,90 @@
+import { Type } from 'typebox'
+import { Refusal } from '#base/errors.ts'
+import { hashSecret, sameHash } from '#base/secrets.ts'
+import { judgeClient } from '#clients/judge.ts'
+import { type ClientsContext, registerClient } from '#clients/register.ts'
+import { CLIENT_STATES } from '#clients/store.ts'
+import type { Server } from '#http/server.ts'
+import { addContact } from '#notices/contacts.ts'
+import { addUser, requireUser, type UsersContext } from '#users/users.ts'
+import { Id } from './shapes.ts'
+
+const Printable = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '^[!-~]+$' })
+
+const NewUser = Type.Object({
+  handle: Printable(100),
+  user_id: Type.Optional(Printable(64)),
+  name: Type.Optional(Type.String({ maxLength: 100 })),
+  phone: Type.Optional(Type.String({ maxLength: 20 })),
+})
+
+const NewClient = Type.Object({
+  kind: Type.Union([Type.Literal('individual'), Type.Literal('initiator')]),
+  user_id: Type.Optional(Printable(100)),
+  name: Type.String({ minLength: 1, maxLength: 80 }),
+  purpose: Type.Optional(Type.String({ maxLength: 300 })),
+  redirect_url: Type.Optional(Type.String({ maxLength: 2_048 })),
+  postback_url: Type.Optional(Type.String({ maxLength: 2_048 })),
+  notifier_url: Type.Optional(Type.String({ maxLength: 2_048 })),
+})
+
+const ClientStates = Type.Union(CLIENT_STATES.map((each) => Type.Literal(each)))
+
+export interface NewUserForm {
+  handle: string
+  user_id?: string | undefined
+  name?: string | undefined
+  phone?: string | undefined
+}
+
+/** Adds a user and where they can be told; what `user add` does. */
+export async function addUserWithContact(context: UsersContext, { user_id, phone, ...form }: NewUserForm) {
+  const { userId, enrolmentUrl } = await addUser(context, { ...form, id: user_id }, async (tx, id) => {
+    if (phone) await addContact(tx, { userId: id, channel: 'whatsapp', address: phone }, context.now())
+  })
+  return { user_id: userId, enrolment_url: enrolmentUrl }
+}
+
+/** What the operator does by the admin key. */
+export function adminRoutes(
+  server: Server,
+  context: UsersContext & ClientsContext,
+  adminKeyHash: Uint8Array,
+) {
+  server.addHook('onRequest', async (http) => {
+    const [scheme, key = ''] = (http.headers.authorization ?? '').split(' ')
+    const isKnown = sameHash(hashSecret(key), adminKeyHash)
+    if (scheme?.toLowerCase() !== 'bearer' || !isKnown) throw new Refusal('admin_key_wrong')
+  })
+
+  server.post('/v1/admin/users', { schema: { body: NewUser } }, async (http, reply) =>
+    reply.code(201).send(await addUserWithContact(context, http.body)),
+  )
+
+  server.post('/v1/admin/clients', { schema: { body: NewClient } }, async (http, reply) => {
+    const { kind, user_id, name, purpose, redirect_url, postback_url, notifier_url } = http.body
+    if (kind === 'individual' && !user_id) {
+      throw new Refusal('input_invalid', { detail: 'An individual client needs the user_id of its owner.' })
+    }
+    const owner = user_id ? await requireUser(context, user_id) : undefined
+    const { client, clientSecret, signingSecret } = await registerClient(context, {
+      kind,
+      userId: owner?.id,
+      name,
+      purpose,
+      redirectUrl: redirect_url,
+      postbackUrl: postback_url,
+      notifierUrl: notifier_url,
+      actor: 'operator',
+    })
+    return reply
+      .code(201)
+      .send({ client_id: client.id, client_secret: clientSecret, signing_secret: signingSecret })
+  })
+
+  const state = { params: Id, body: Type.Object({ state: ClientStates }) }
+  server.post('/v1/admin/clients/:id/state', { schema: state }, async (http, reply) => {
+    await judgeClient(context, http.params.id, http.body.state)
+    return reply.code(204).send()
+  })
+}

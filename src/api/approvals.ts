@@ -1,0 +1,131 @@
+import type { AuthenticationResponseJSON } from '@simplewebauthn/server'
+import { Type } from 'typebox'
+import { eventsOfRequest } from '#audit/events.ts'
+import { Refusal } from '#base/errors.ts'
+import { clientById } from '#clients/store.ts'
+import { attemptsOf, deliveryOfRequest } from '#deliveries/store.ts'
+import type { Server } from '#http/server.ts'
+import { approveRequest } from '#requests/approve.ts'
+import type { RequestContext } from '#requests/context.ts'
+import { rejectRequest } from '#requests/reject.ts'
+import { requireOwnRequest, reviewRequest } from '#requests/review.ts'
+import { type RequestState, SETTLED, stateAt } from '#requests/state.ts'
+import {
+  approvalsBefore,
+  evidenceOf,
+  requestsOfUser,
+  requestsOfUserIn,
+  type TokenRequest,
+} from '#requests/store.ts'
+import { tokenOfRequest } from '#tokens/store.ts'
+import type { RequestCard, RequestDetail, RequestPage } from './contract.ts'
+import { signedIn } from './guard.ts'
+import { Credential, Id } from './shapes.ts'
+
+const PAGE = 50
+/** Sorts after every id. */
+const NEWEST = '~'
+
+/** The inbox of a user, and what they decide. */
+export function approvalRoutes(server: Server, context: RequestContext) {
+  const { db, now } = context
+
+  const query = Type.Object({
+    status: Type.Optional(Type.Union(['pending', ...SETTLED].map((each) => Type.Literal(each)))),
+    cursor: Type.Optional(Type.String({ maxLength: 100, pattern: '^[!-~]+$' })),
+  })
+  server.get('/v1/me/requests', { schema: { querystring: query } }, async (http): Promise<RequestPage> => {
+    const { userId } = await signedIn(context, http)
+    const { status, cursor = NEWEST } = http.query
+    const found = status
+      ? await requestsOfUserIn(db, userId, status as RequestState, cursor, PAGE)
+      : await requestsOfUser(db, userId, cursor, PAGE)
+    const cards = await Promise.all(found.map(card))
+    const next = found.length === PAGE ? (found.at(-1)?.id ?? null) : null
+    return { requests: status ? cards.filter((each) => each.status === status) : cards, next }
+  })
+
+  server.get('/v1/me/requests/:id', { schema: { params: Id } }, async (http) => {
+    const { userId } = await signedIn(context, http)
+    return detail(await requireOwnRequest(db, userId, http.params.id))
+  })
+
+  server.post('/v1/me/requests/:id/review', { schema: { params: Id } }, async (http) => {
+    const { userId } = await signedIn(context, http)
+    return reviewRequest(context, userId, http.params.id)
+  })
+
+  const approve = { params: Id, body: Type.Object({ credential: Credential }) }
+  server.post('/v1/me/requests/:id/approve', { schema: approve }, async (http) => {
+    const { userId } = await signedIn(context, http)
+    const credential = http.body.credential as unknown as AuthenticationResponseJSON
+    const { status, redirectTo } = await approveRequest(context, userId, http.params.id, credential, http.ip)
+    return { status, redirect_to: redirectTo }
+  })
+
+  server.post('/v1/me/requests/:id/reject', { schema: { params: Id } }, async (http) => {
+    const { userId } = await signedIn(context, http)
+    const { status, redirectTo } = await rejectRequest(context, userId, http.params.id, 'web', http.ip)
+    return { status, redirect_to: redirectTo }
+  })
+
+  server.get('/v1/me/requests/:id/evidence', { schema: { params: Id } }, async (http, reply) => {
+    const { userId } = await signedIn(context, http)
+    const evidence = await evidenceOf(db, http.params.id, userId)
+    if (!evidence)
+      throw new Refusal('request_not_found', {
+        detail: 'There is no approved request of yours with this id.',
+      })
+    const name = `countersign-${http.params.id.replace(/\W/g, '')}.json`
+    return reply
+      .header('content-disposition', `attachment; filename="${name}"`)
+      .type('application/json')
+      .send(evidence)
+  })
+
+  async function card(request: TokenRequest): Promise<RequestCard> {
+    const client = await clientById(db, request.clientId)
+    const status = stateAt(request, now())
+    return {
+      id: request.id,
+      status,
+      client: { id: request.clientId, name: client?.name ?? 'A removed app' },
+      reason: request.reason,
+      requested_at: request.requestedAt,
+      expires_at: request.expiresAt,
+      settled_at: request.settledAt ?? (status === 'expired' ? request.expiresAt : null),
+    }
+  }
+
+  async function detail(request: TokenRequest): Promise<RequestDetail> {
+    const { id, userId, clientId } = request
+    const [shown, client, token, delivery, before, events] = await Promise.all([
+      card(request),
+      clientById(db, clientId),
+      tokenOfRequest(db, id),
+      deliveryOfRequest(db, id),
+      approvalsBefore(db, userId, clientId, id),
+      eventsOfRequest(db, id),
+    ])
+    const attempts = delivery ? await attemptsOf(db, delivery.id) : []
+    const hasEnded = token?.state === 'active' && token.expiresAt <= now()
+    return {
+      ...shown,
+      from: request.address,
+      notifier_url: request.delivery === 'notifier' ? (delivery?.url ?? client?.notifierUrl ?? null) : null,
+      token_expires_at: request.tokenExpiresAt,
+      approvals_before: before.count,
+      last_approved_at: before.lastAt,
+      token: token ? { id: token.id, state: hasEnded ? 'expired' : token.state } : null,
+      delivery: delivery
+        ? {
+            state: delivery.state,
+            attempts: attempts.length,
+            delivered_at: delivery.state === 'delivered' ? delivery.settledAt : null,
+          }
+        : null,
+      redirect_to: null,
+      timeline: events.map(({ kind, at, detail }) => ({ kind, at, detail })),
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import { Type } from 'typebox'
+import { Refusal } from '#base/errors.ts'
+import {
+  addSecret,
+  type ClientForm,
+  type ClientsContext,
+  editClient,
+  registerClient,
+} from '#clients/register.ts'
+import {
+  type Client,
+  clientById,
+  clientsOfUser,
+  countSecrets,
+  deleteSecret,
+  secretsOfClient,
+  setClientState,
+} from '#clients/store.ts'
+import type { Server } from '#http/server.ts'
+import type { UsersContext } from '#users/users.ts'
+import type { AppCard, NewAppSecrets } from './contract.ts'
+import { signedIn } from './guard.ts'
+import { Id } from './shapes.ts'
+
+const MOST_SECRETS = 2
+
+const Url = Type.Optional(Type.Union([Type.String({ maxLength: 2_048 }), Type.Null()]))
+const Form = {
+  purpose: Type.Optional(Type.Union([Type.String({ maxLength: 300 }), Type.Null()])),
+  redirect_url: Url,
+  postback_url: Url,
+  notifier_url: Url,
+}
+const Name = Type.String({ minLength: 1, maxLength: 80 })
+const NewApp = Type.Object({ name: Name, ...Form })
+const EditedApp = Type.Object({ name: Type.Optional(Name), ...Form })
+
+/** My apps: individual clients, made and kept by the user whom they ask. */
+export function appRoutes(server: Server, context: UsersContext & ClientsContext) {
+  const { db, now } = context
+
+  async function ownApp(userId: string, id: string): Promise<Client> {
+    const client = await clientById(db, id)
+    if (client?.userId !== userId || client.state === 'disabled') throw new Refusal('client_not_found')
+    return client
+  }
+
+  const card = async (client: Client): Promise<AppCard> => {
+    const secrets = await secretsOfClient(db, client.id)
+    return {
+      client_id: client.id,
+      name: client.name,
+      state: client.state,
+      purpose: client.purpose,
+      redirect_url: client.redirectUrl,
+      postback_url: client.postbackUrl,
+      notifier_url: client.notifierUrl,
+      created_at: client.createdAt,
+      secrets: secrets.map(({ id, prefix, createdAt, lastUsedAt }) => ({
+        id,
+        prefix,
+        created_at: createdAt,
+        last_used_at: lastUsedAt,
+      })),
+    }
+  }
+
+  server.get('/v1/me/apps', async (http) => {
+    const { userId } = await signedIn(context, http)
+    const clients = await clientsOfUser(db, userId)
+    return { apps: await Promise.all(clients.map(card)) }
+  })
+
+  server.post('/v1/me/apps', { schema: { body: NewApp } }, async (http, reply) => {
+    const { userId } = await signedIn(context, http)
+    const form = { name: http.body.name, ...formOf(http.body) }
+    const made = await registerClient(context, { ...form, kind: 'individual', userId, actor: 'user' })
+    const answer: NewAppSecrets = {
+      client_id: made.client.id,
+      client_secret: made.clientSecret,
+      signing_secret: made.signingSecret,
+    }
+    return reply.code(201).send(answer)
+  })
+
+  server.get('/v1/me/apps/:id', { schema: { params: Id } }, async (http) => {
+    const { userId } = await signedIn(context, http)
+    return card(await ownApp(userId, http.params.id))
+  })
+
+  server.patch('/v1/me/apps/:id', { schema: { params: Id, body: EditedApp } }, async (http) => {
+    const { userId } = await signedIn(context, http)
+    const { name } = http.body
+    const form = { ...(name === undefined ? {} : { name }), ...formOf(http.body) }
+    return card(await editClient(context, await ownApp(userId, http.params.id), form))
+  })
+
+  server.delete('/v1/me/apps/:id', { schema: { params: Id } }, async (http, reply) => {
+    const { userId } = await signedIn(context, http)
+    const { id } = await ownApp(userId, http.params.id)
+    await db.transaction((tx) => setClientState(tx, id, 'disabled', now()))
+    return reply.code(204).send()
+  })
+
+  server.post('/v1/me/apps/:id/secrets', { schema: { params: Id } }, async (http, reply) => {
+    const { userId } = await signedIn(context, http)
+    const { id } = await ownApp(userId, http.params.id)
+    const secret = await db.transaction(async (tx) => {
+      const secrets = await countSecrets(tx, id)
+      if ((secrets?.count ?? 0) >= MOST_SECRETS) throw new Refusal('secrets_full')
+      return addSecret(tx, id, now())
+    })
+    return reply.code(201).send({ client_id: id, client_secret: secret } satisfies NewAppSecrets)
+  })
+
+  const secretParams = Type.Object({ ...Id.properties, secret: Type.String({ maxLength: 100 }) })
+  server.delete(
+    '/v1/me/apps/:id/secrets/:secret',
+    { schema: { params: secretParams } },
+    async (http, reply) => {
+      const { userId } = await signedIn(context, http)
+      const { id } = await ownApp(userId, http.params.id)
+      await db.transaction(async (tx) => {
+        const secrets = await countSecrets(tx, id)
+        if ((secrets?.count ?? 0) < 2) throw new Refusal('last_secret')
+        await deleteSecret(tx, http.params.secret, id)
+      })
+      return reply.code(204).send()
+    },
+  )
+}
+
+/** What was said of an app; what was not said stays as it is. */
+function formOf(body: {
+  purpose?: string | null
+  redirect_url?: string | null
+  postback_url?: string | null
+  notifier_url?: string | null
+}): Partial<ClientForm> {
+  return {
+    ...(body.purpose === undefined ? {} : { purpose: body.purpose }),
+    ...(body.redirect_url === undefined ? {} : { redirectUrl: body.redirect_url }),
+    ...(body.postback_url === undefined ? {} : { postbackUrl: body.postback_url }),
+    ...(body.notifier_url === undefined ? {} : { notifierUrl: body.notifier_url }),
+  }
+}

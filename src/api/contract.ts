@@ -1,0 +1,172 @@
+/**
+ * What the pages and the server say to each other, as types only. The pages import nothing else of the server.
+ *
+ * All instants are epoch milliseconds, UTC. Every error is RFC 9457 `application/problem+json` of the shape `Problem`.
+ */
+
+/** RFC 9457 problem details; `code` is stable across releases, `detail` is a sentence for people. */
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  code: string
+  detail: string
+  /** With `request_settled`: the final state that won. */
+  state?: RequestStatus
+  /** Tells the operator's log line of a fault. */
+  request_id?: string
+}
+
+export type RequestStatus = 'pending' | 'approved' | 'rejected' | 'expired' | 'withdrawn'
+
+export interface RequestCard {
+  id: string
+  status: RequestStatus
+  client: { id: string; name: string }
+  reason: string | null
+  requested_at: number
+  expires_at: number
+  settled_at: number | null
+}
+
+export interface RequestPage {
+  requests: RequestCard[]
+  /** Cursor of the next page, null on the last. */
+  next: string | null
+}
+
+/** One request as its user may see it. */
+export interface RequestDetail extends RequestCard {
+  /** Network address the request came from. */
+  from: string | null
+  /** Where the token goes; null when it goes back to the browser by way of a redirect. */
+  notifier_url: string | null
+  /** When the token ends, or would end. */
+  token_expires_at: number
+  /** How often this app asked and was approved before. */
+  approvals_before: number
+  last_approved_at: number | null
+  /** The token that came of it, while there is one. */
+  token: { id: string; state: 'active' | 'revoked' | 'expired' } | null
+  delivery: {
+    state: 'queued' | 'delivered' | 'undeliverable'
+    attempts: number
+    delivered_at: number | null
+  } | null
+  /** Where the browser goes after a decision, for requests that began with a redirect. */
+  redirect_to: string | null
+  timeline: { kind: string; at: number; detail: string | null }[]
+}
+
+/**
+ * The canonical JSON (RFC 8785) that is shown, and so is what is signed. The pages render the fields of this text alone,
+ * and refuse to go on unless `SHA-256("countersign-approval-v1" ‖ 0x00 ‖ nonce ‖ SHA-256(approval))` is the challenge.
+ */
+export interface Approval {
+  v: 1
+  decision: 'approve'
+  request_id: string
+  client_id: string
+  client_name: string
+  user_id: string
+  scopes: string[]
+  reason: string | null
+  from: string | null
+  notifier_url: string | null
+  redirect_url: string | null
+  requested_at: number
+  expires_at: number
+  token_expires_at: number
+}
+
+export interface Review {
+  /** Canonical JSON text of an `Approval`. */
+  approval: string
+  /** 32 bytes, base64url. */
+  nonce: string
+  /** `PublicKeyCredentialRequestOptionsJSON` (WebAuthn Level 3 §5.1.9). */
+  options: Record<string, unknown>
+}
+
+/** What is drawn from WebAuthn's `toJSON()`: `RegistrationResponseJSON` or `AuthenticationResponseJSON`. */
+export type CredentialJson = Record<string, unknown>
+
+export interface EnrolmentOptions {
+  options: Record<string, unknown>
+  user: { handle: string; name: string | null }
+}
+
+export interface Me {
+  user_id: string
+  handle: string
+  name: string | null
+  session_id: string
+  /** Channels on which this user is told, besides the open page. */
+  channels: string[]
+}
+
+export interface PasskeyCard {
+  id: string
+  label: string
+  created_at: number
+  last_used_at: number | null
+  /** Kept by a passkey provider, so it also works on the user's other devices. */
+  synced: boolean
+}
+
+export interface SessionCard {
+  id: string
+  current: boolean
+  user_agent: string | null
+  address: string | null
+  created_at: number
+  last_seen_at: number
+}
+
+export interface TokenCard {
+  id: string
+  client: { id: string; name: string }
+  request_id: string
+  state: 'active' | 'revoked' | 'expired'
+  issued_at: number
+  expires_at: number
+  revoked_at: number | null
+  delivery: { state: 'queued' | 'delivered' | 'undeliverable' } | null
+}
+
+/** `data` of a server-sent event named `request`; the page then reads the request anew. */
+export interface LiveEvent {
+  request_id: string
+  kind: string
+  at: number
+}
+
+export type AppState = 'under_review' | 'active' | 'rejected' | 'expired' | 'disabled'
+
+export interface AppCard {
+  client_id: string
+  name: string
+  state: AppState
+  purpose: string | null
+  redirect_url: string | null
+  postback_url: string | null
+  notifier_url: string | null
+  created_at: number
+  secrets: { id: string; prefix: string; created_at: number; last_used_at: number | null }[]
+}
+
+export interface NewApp {
+  name: string
+  purpose?: string
+  redirect_url?: string
+  postback_url?: string
+  notifier_url?: string
+}
+
+/** Answer to a new app or a new secret; the secrets are shown this once. */
+export interface NewAppSecrets {
+  client_id: string
+  client_secret: string
+  /** Verifies deliveries (Standard Webhooks, `whsec_…`). */
+  signing_secret?: string
+}

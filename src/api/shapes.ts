@@ -1,0 +1,13 @@
+import { Type } from 'typebox'
+
+/** An id in the path. */
+export const Id = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100, pattern: '^[!-~]+$' }) })
+
+/** WebAuthn's own JSON, whose fields the WebAuthn library reads with care; here only what we read ourselves. */
+export const Credential = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 2_000 }),
+  rawId: Type.String({ minLength: 1, maxLength: 2_000 }),
+  type: Type.Literal('public-key'),
+  clientExtensionResults: Type.Optional(Type.Object({})),
+  response: Type.Object({ clientDataJSON: Type.String({ minLength: 1, maxLength: 8_000 }) }),
+})

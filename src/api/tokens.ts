@@ -1,0 +1,42 @@
+import { clientById } from '#clients/store.ts'
+import { deliveryOfRequest } from '#deliveries/store.ts'
+import type { Server } from '#http/server.ts'
+import type { RequestContext } from '#requests/context.ts'
+import { revokeGranted } from '#requests/revoke.ts'
+import { tokensOfUser } from '#tokens/store.ts'
+import type { TokenCard } from './contract.ts'
+import { signedIn } from './guard.ts'
+import { Id } from './shapes.ts'
+
+const MOST_SHOWN = 100
+
+/** What is out, and taking it back. */
+export function tokenRoutes(server: Server, context: RequestContext) {
+  const { db, now } = context
+
+  server.get('/v1/me/tokens', async (http) => {
+    const { userId } = await signedIn(context, http)
+    const tokens = await tokensOfUser(db, userId, MOST_SHOWN)
+    const cards = tokens.map(async (token): Promise<TokenCard> => {
+      const client = await clientById(db, token.clientId)
+      const delivery = await deliveryOfRequest(db, token.requestId)
+      return {
+        id: token.id,
+        client: { id: token.clientId, name: client?.name ?? 'A removed app' },
+        request_id: token.requestId,
+        state: token.state === 'active' && token.expiresAt <= now() ? 'expired' : token.state,
+        issued_at: token.issuedAt,
+        expires_at: token.expiresAt,
+        revoked_at: token.revokedAt,
+        delivery: delivery ? { state: delivery.state } : null,
+      }
+    })
+    return { tokens: await Promise.all(cards) }
+  })
+
+  server.delete('/v1/me/tokens/:id', { schema: { params: Id } }, async (http, reply) => {
+    const { userId } = await signedIn(context, http)
+    await revokeGranted(context, { tokenId: http.params.id, userId, by: 'user' })
+    return reply.code(204).send()
+  })
+}

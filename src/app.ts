@@ -1,0 +1,156 @@
+import { mkdir } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { adminRoutes } from '#api/admin.ts'
+import { approvalRoutes } from '#api/approvals.ts'
+import { appRoutes } from '#api/apps.ts'
+import { askRoutes } from '#api/asks.ts'
+import { guardPages } from '#api/guard.ts'
+import { sessionRoutes } from '#api/sessions.ts'
+import { startRoutes } from '#api/start.ts'
+import { tokenRoutes } from '#api/tokens.ts'
+import { type Clock, MINUTE } from '#base/clock.ts'
+import type { Log } from '#base/log.ts'
+import { createLiveHub } from '#channels/live/hub.ts'
+import { liveRoutes } from '#channels/live/routes.ts'
+import { deliverHandler } from '#deliveries/deliver.ts'
+import { healthRoutes } from '#http/health.ts'
+import { callLimit } from '#http/limits.ts'
+import { pageRoutes } from '#http/pages.ts'
+import { createServer, type Server } from '#http/server.ts'
+import type { Channel } from '#notices/channel.ts'
+import { notifyHandler } from '#notices/send.ts'
+import { createOutbound } from '#outbound/dial.ts'
+import { startWorker } from '#outbox/worker.ts'
+import { upstoxPayload } from '#protocols/upstox/payload.ts'
+import { upstoxBadUrl, upstoxRoutes } from '#protocols/upstox/routes.ts'
+import { expireHandler } from '#requests/expire.ts'
+import { dailyExpiry } from '#requests/expiry.ts'
+import type { Database } from '#store/database.ts'
+import { migrate } from '#store/migrate.ts'
+import { sql } from '#store/sql.ts'
+import { openSqlite } from '#store/sqlite.ts'
+import { loadSigningKey } from '#tokens/keys.ts'
+import { sweepUsers } from '#users/sweep.ts'
+import { type Config, SettingError } from './config.ts'
+import { openAdminKey, openVault } from './keys.ts'
+
+export interface App {
+  /** Where it is reached by people: the public origin. */
+  origin: string
+  /** The port it listens on. */
+  port: number
+  /** The admin key, when it was made at this start. */
+  madeAdminKey?: string
+  /** Stops taking calls, finishes what is under way, closes the store. */
+  stop(): Promise<void>
+}
+
+interface AppOptions {
+  config: Config
+  log: Log
+  now?: Clock
+  /** Folder of the built pages. */
+  pages: string
+}
+
+/** Opens the store of the settings, in the form this release wants. The commands use it too, also while a server runs. */
+export async function openStore(config: Config, now: Clock): Promise<Database> {
+  await mkdir(config.data, { recursive: true, mode: 0o700 })
+  const db = await openSqlite(join(config.data, 'countersign.db'))
+  await migrate(db, now())
+  return db
+}
+
+/** Puts all parts together and starts them: the only place that knows them all. */
+export async function startApp({ config, log, now = Date.now, pages }: AppOptions): Promise<App> {
+  const db = await openStore(config, now)
+  const vault = await openVault(db, config)
+  const adminKey = await openAdminKey(db, config)
+  const signingKey = await loadSigningKey({ db, now, vault })
+  const outbound = createOutbound({ policy: { isOpen: config.isDev } })
+  const server = createServer({ log, trustProxy: config.trustProxy ?? false, onBadUrl: upstoxBadUrl })
+
+  const origin = config.url ?? `http://localhost:${config.port}`
+  const site = siteOf(origin, config)
+  const issuer = { issuer: origin, audience: config.tokenAudience ?? origin, key: signingKey }
+  const context = {
+    db,
+    now,
+    log,
+    vault,
+    site,
+    urlPolicy: outbound.policy,
+    issuer,
+    payloads: { upstox: upstoxPayload },
+    nextExpiry: dailyExpiry(config.dailyExpiry),
+    limitClient: callLimit(config.rateLimit, now),
+    limitAddress: callLimit([{ most: FAILURES_A_MINUTE, ms: MINUTE }], now),
+  }
+  const channels = new Map<string, Channel>()
+  const hub = createLiveHub({ db, log })
+
+  await server.register(async (scope) => {
+    const routes = scope as Server
+    guardPages(routes, context)
+    sessionRoutes(routes, context)
+    approvalRoutes(routes, context)
+    tokenRoutes(routes, context)
+    appRoutes(routes, context)
+    startRoutes(routes, context)
+    liveRoutes(routes, context, hub)
+  })
+  await server.register(async (scope) => adminRoutes(scope as Server, context, adminKey.hash))
+  askRoutes(server, context)
+  await upstoxRoutes(server, context)
+  healthRoutes(server, () => db.read(sql`select 1 as ready`))
+  await pageRoutes(server, { folder: pages, isSecure: origin.startsWith('https:') })
+
+  const workers = [
+    startWorker(context, 'notify', notifyHandler({ now, channels })),
+    startWorker(context, 'deliver', deliverHandler({ now, vault, outbound })),
+    startWorker(context, 'expire', expireHandler({ now })),
+  ]
+  const sweep = setInterval(() => {
+    const swept = db.transaction((tx) => sweepUsers(tx, now()))
+    swept.catch((fault) => log.error('What has ended could not be cleared away.', fault))
+  }, SWEEP_MS)
+  await server.listen({ port: config.port, host: config.host })
+  const { port } = server.server.address() as AddressInfo
+  if (!config.url && config.port === 0) {
+    // Any free port: the origin is known only now, and nothing has asked for it yet.
+    Object.assign(site, siteOf(`http://localhost:${port}`, config))
+    Object.assign(issuer, { issuer: site.origin, audience: config.tokenAudience ?? site.origin })
+  }
+
+  return {
+    origin: site.origin,
+    port,
+    ...(adminKey.made ? { madeAdminKey: adminKey.made } : {}),
+    async stop() {
+      clearInterval(sweep)
+      await server.close()
+      hub.stop()
+      await Promise.all(workers.map((worker) => worker.stop()))
+      await outbound.close()
+      await db.close()
+    },
+  }
+}
+
+/** How often what has ended (challenges, sessions) is cleared away. */
+const SWEEP_MS = 10 * MINUTE
+/** Wrong secrets from one address in a minute; they cannot be guessed, so this only guards our time. */
+const FAILURES_A_MINUTE = 6_000
+
+/** @throws SettingError when people would reach the pages in clear text */
+function siteOf(origin: string, { isDev }: Config) {
+  const { hostname, protocol } = new URL(origin)
+  const isLoopback = hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '127.0.0.1'
+  if (protocol === 'http:' && !isLoopback && !isDev) {
+    throw new SettingError(
+      `COUNTERSIGN_URL must begin with https:// (passkeys need it). Example: https://${hostname}`,
+    )
+  }
+  return { origin, rpId: hostname }
+}

@@ -1,0 +1,53 @@
+import type { Database, Transaction } from '#store/database.ts'
+import { sql } from '#store/sql.ts'
+
+/** One row for each change of state: who, what, when, from where. Rows are added and never changed. */
+export interface Event {
+  seq: number
+  kind: string
+  at: number
+  /** `user`, `client`, `operator`, `system`, or the channel by which a person acted. */
+  actor: string
+  requestId: string | null
+  userId: string | null
+  clientId: string | null
+  detail: string | null
+  address: string | null
+}
+
+export interface NewEvent {
+  kind: string
+  actor: string
+  at: number
+  requestId?: string
+  userId?: string
+  clientId?: string
+  /** A few words for people. Never a secret, never a token. */
+  detail?: string
+  address?: string | null
+}
+
+/** Adds an event to the transaction of the change it tells of. */
+export async function recordEvent(tx: Transaction, event: NewEvent): Promise<void> {
+  await tx.run(sql`
+    insert into events (request_id, user_id, client_id, kind, detail, actor, address, at)
+    values (${event.requestId ?? null}, ${event.userId ?? null}, ${event.clientId ?? null}, ${event.kind},
+            ${event.detail ?? null}, ${event.actor}, ${event.address ?? null}, ${event.at})`)
+  tx.hint('events')
+}
+
+export const eventsOfRequest = (db: Database, requestId: string) =>
+  db.read<Event>(sql`
+    select seq, kind, at, actor, request_id, user_id, client_id, detail, address
+      from events where request_id = ${requestId} order by seq`)
+
+/** What came after `seq`, oldest first; the feed of the live page. */
+export const eventsAfter = (db: Database, seq: number, limit: number) =>
+  db.read<Event>(sql`
+    select seq, kind, at, actor, request_id, user_id, client_id, detail, address
+      from events where seq > ${seq} order by seq limit ${limit}`)
+
+export async function lastEvent(db: Database): Promise<number> {
+  const [row] = await db.read<{ seq: number }>(sql`select coalesce(max(seq), 0) as seq from events`)
+  return row?.seq ?? 0
+}

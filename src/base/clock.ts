@@ -1,0 +1,7 @@
+/** Tells the time in epoch milliseconds, UTC. Handed in everywhere, so that tests can hold and move it. */
+export type Clock = () => number
+
+export const SECOND = 1_000
+export const MINUTE = 60 * SECOND
+export const HOUR = 60 * MINUTE
+export const DAY = 24 * HOUR

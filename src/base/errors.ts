@@ -1,0 +1,66 @@
+const refusals = {
+  admin_key_wrong: 'This needs the admin key as a bearer token.',
+  approval_changed: 'What was shown has changed since. Read the request again, then decide.',
+  app_name_missing: 'Give the app a name of 1 to 80 characters.',
+  assertion_refused: 'The passkey did not confirm this. Try again with a passkey of this account.',
+  client_credentials_wrong: 'The client id or the client secret is wrong.',
+  client_disabled: 'This app is disabled.',
+  client_expired: 'This app has expired.',
+  client_not_found: 'No app has this id.',
+  client_not_individual: 'This app belongs to no single user, so its id does not say whom to ask.',
+  client_rejected: 'This app was not accepted by the operator.',
+  client_under_review: 'This app is still under review by the operator.',
+  contact_taken: 'Another account is told at this number already.',
+  code_wrong: 'The code is wrong, was used before, or has expired.',
+  cross_origin: 'This call must come from our own pages, as JSON.',
+  enrolment_invalid: 'This link was used already or is too old. Ask for a new one.',
+  handle_taken: 'A user with this handle or id exists already.',
+  input_invalid: 'The call is not of the form that this address takes.',
+  last_passkey: 'This is the only passkey of the account. Add another one before you remove it.',
+  last_secret: 'This is the only secret of the app. Make a new one before you remove it.',
+  not_signed_in: 'Sign in first.',
+  notifier_missing: 'This app has no Notifier Webhook Endpoint.',
+  notifier_refused: 'The Notifier Webhook Endpoint may not be used.',
+  phone_invalid: 'Write the phone number with its country code, for instance +91 98123 45678.',
+  passkey_not_found: 'This account has no such passkey.',
+  redirect_wrong: 'The redirect address is not the one that is registered for this app.',
+  request_not_found: 'No token request has this id.',
+  request_settled: 'The token request was already decided, was withdrawn, or has expired.',
+  review_expired: 'This page was open for too long. Read the request again, then decide.',
+  secrets_full: 'An app has at most two secrets at a time. Remove one first.',
+  session_not_found: 'This account has no such session.',
+  signature_wrong: 'The signature of this call is missing or wrong.',
+  token_invalid: 'The access token is not valid.',
+  token_not_found: 'This account has no such token.',
+  too_many_requests: 'Too many calls. Wait a moment, then try again.',
+  user_disabled: 'This account is disabled.',
+  user_not_found: 'No user has this id.',
+  verify_token_wrong: 'The verify token of this call is missing or wrong.',
+} as const
+
+export type RefusalCode = keyof typeof refusals
+
+export interface RefusalOptions extends ErrorOptions {
+  /** A sentence that says more than the standing one, for instance which rule a URL broke. */
+  detail?: string
+  /** Facts that the caller may have, for instance the state that won. */
+  facts?: Record<string, string | number>
+}
+
+/** A no that the caller can act on. The code is stable across releases, the message is for people. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly code: RefusalCode
+  readonly facts: Record<string, string | number>
+
+  constructor(code: RefusalCode, { detail, facts = {}, ...options }: RefusalOptions = {}) {
+    super(detail ?? refusals[code], options)
+    this.code = code
+    this.facts = facts
+  }
+}
+
+/** The store cannot be used now. The message is a sentence for the operator; callers are asked to come back. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+}

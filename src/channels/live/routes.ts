@@ -1,0 +1,59 @@
+import { readCookie, sessionCookie } from '#http/cookies.ts'
+import type { Server } from '#http/server.ts'
+import { requireSession } from '#users/sessions.ts'
+import type { UsersContext } from '#users/users.ts'
+import type { LiveHub } from './hub.ts'
+
+/** Keeps proxies from closing a quiet stream, and finds out that a session was ended. */
+const HEARTBEAT_MS = 15_000
+/** Streams of one user at a time. */
+const MOST_STREAMS = 20
+
+/** What happens to the requests of whoever is signed in, as server-sent events (HTML §9.2). */
+export function liveRoutes(server: Server, context: UsersContext, hub: LiveHub) {
+  const open = new Set<() => void>()
+  const streams = new Map<string, number>()
+  server.addHook('preClose', async () => {
+    for (const end of open) end()
+  })
+
+  server.get('/v1/me/events', async (http, reply) => {
+    const signedIn = () => requireSession(context, readCookie(http, sessionCookie(context.site.origin)))
+    const { userId } = await signedIn()
+    const count = streams.get(userId) ?? 0
+    if (count >= MOST_STREAMS) return reply.code(204).send()
+    streams.set(userId, count + 1)
+
+    reply.hijack()
+    const { raw } = reply
+    raw.writeHead(200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+      'x-content-type-options': 'nosniff',
+    })
+    raw.write('retry: 1000\n\n')
+
+    const forget = hub.listen(userId, ({ requestId, kind, at }) => {
+      if (requestId)
+        raw.write(`event: request\ndata: ${JSON.stringify({ request_id: requestId, kind, at })}\n\n`)
+    })
+    const heartbeat = setInterval(() => {
+      raw.write(': still here\n\n')
+      void signedIn().catch(end)
+    }, HEARTBEAT_MS)
+    const end = () => {
+      clearInterval(heartbeat)
+      forget()
+      open.delete(end)
+      raw.end()
+    }
+    open.add(end)
+    raw.once('close', () => {
+      end()
+      const left = (streams.get(userId) ?? 1) - 1
+      if (left > 0) streams.set(userId, left)
+      else streams.delete(userId)
+    })
+  })
+}

@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto'
+import { recordEvent } from '#audit/events.ts'
+import type { Clock } from '#base/clock.ts'
+import { Refusal } from '#base/errors.ts'
+import { newId, uuidv7 } from '#base/ids.ts'
+import type { Vault } from '#base/seal.ts'
+import { hashSecret, newSecret } from '#base/secrets.ts'
+import { parseOutboundUrl, type UrlPolicy } from '#outbound/url.ts'
+import type { Database, Transaction } from '#store/database.ts'
+import { type Client, insertClient, insertSecret, insertSigningSecret, updateClient } from './store.ts'
+
+export interface ClientsContext {
+  db: Database
+  now: Clock
+  vault: Vault
+  urlPolicy: UrlPolicy
+}
+
+/** What an owner may say of an app. */
+export interface ClientForm {
+  name: string
+  purpose?: string | null | undefined
+  redirectUrl?: string | null | undefined
+  postbackUrl?: string | null | undefined
+  notifierUrl?: string | null | undefined
+}
+
+export interface NewClient extends ClientForm {
+  kind: Client['kind']
+  userId?: string | undefined
+  /** Who registers it: its owner, or the operator. */
+  actor: 'user' | 'operator'
+}
+
+/**
+ * Registers a client. Its secrets are answered this once: the one by which it authenticates is kept as a hash, the one
+ * that signs its deliveries is kept sealed.
+ *
+ * @throws Refusal `app_name_missing`, `notifier_refused`
+ */
+export async function registerClient({ db, now, vault, urlPolicy }: ClientsContext, form: NewClient) {
+  const client: Client = {
+    id: uuidv7(),
+    kind: form.kind,
+    userId: form.userId ?? null,
+    state: 'active',
+    createdAt: now(),
+    ...checkForm(form, urlPolicy),
+  }
+  return db.transaction(async (tx) => {
+    await insertClient(tx, client)
+    const clientSecret = await addSecret(tx, client.id, now())
+    const signingSecret = await addSigningSecret(tx, vault, client.id, now())
+    await recordEvent(tx, {
+      kind: 'app_registered',
+      actor: form.actor,
+      clientId: client.id,
+      ...(client.userId ? { userId: client.userId } : {}),
+      detail: client.name,
+      at: now(),
+    })
+    return { client, clientSecret, signingSecret }
+  })
+}
+
+/** @throws Refusal `app_name_missing`, `notifier_refused` */
+export async function editClient(
+  { db, now, urlPolicy }: ClientsContext,
+  client: Client,
+  form: Partial<ClientForm>,
+) {
+  const edited: Client = { ...client, ...checkForm({ ...client, ...form }, urlPolicy) }
+  await db.transaction(async (tx) => {
+    await updateClient(tx, edited, now())
+    await recordEvent(tx, {
+      kind: 'app_edited',
+      actor: 'user',
+      clientId: client.id,
+      detail: edited.name,
+      at: now(),
+    })
+  })
+  return edited
+}
+
+/** Makes a secret by which the client authenticates. Only its hash is kept. */
+export async function addSecret(tx: Transaction, clientId: string, now: number): Promise<string> {
+  const secret = newSecret('cs_secret')
+  await insertSecret(tx, {
+    id: newId('sec'),
+    clientId,
+    hash: hashSecret(secret),
+    prefix: secret.slice(0, 14),
+    createdAt: now,
+  })
+  return secret
+}
+
+/** Where a signing secret lies, as bound into its seal. */
+export const signingSecretPlace = (id: string, clientId: string) => `signing_secret:${id}:${clientId}`
+
+/** Makes the key of a client's deliveries, in the form of Standard Webhooks 1.0.0: `whsec_` and base64 of 32 bytes. */
+async function addSigningSecret(
+  tx: Transaction,
+  vault: Vault,
+  clientId: string,
+  now: number,
+): Promise<string> {
+  const id = newId('sec')
+  const key = randomBytes(32)
+  await insertSigningSecret(tx, {
+    id,
+    clientId,
+    sealed: vault.seal(signingSecretPlace(id, clientId), key),
+    createdAt: now,
+  })
+  return `whsec_${key.toString('base64')}`
+}
+
+function checkForm(form: ClientForm, policy: UrlPolicy) {
+  const name = form.name.trim()
+  if (name === '' || name.length > 80 || /\p{C}/u.test(name)) throw new Refusal('app_name_missing')
+  const url = (text: string | null | undefined) => (text?.trim() ? outboundText(text.trim(), policy) : null)
+  return {
+    name,
+    purpose: form.purpose?.trim() || null,
+    redirectUrl: redirectTarget(form.redirectUrl),
+    postbackUrl: url(form.postbackUrl),
+    notifierUrl: url(form.notifierUrl),
+  }
+}
+
+/** As it is dialled; a bare origin is left without the slash that nobody wrote. */
+function outboundText(text: string, policy: UrlPolicy): string {
+  const { href } = parseOutboundUrl(text, policy)
+  return href === `${text}/` ? text : href
+}
+
+/** A redirect is followed by the user's own browser, which may well be on the same machine as the app. */
+function redirectTarget(text: string | null | undefined): string | null {
+  if (!text?.trim()) return null
+  const url = URL.parse(text.trim())
+  const isLoopback =
+    url?.hostname === '127.0.0.1' || url?.hostname === 'localhost' || url?.hostname === '[::1]'
+  if (url && !url.hash && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback)))
+    return text.trim()
+  throw new Refusal('redirect_wrong', {
+    detail: 'The Redirect URL must be a whole https:// address (http:// on this machine only) without a #.',
+  })
+}

@@ -1,0 +1,113 @@
+import type { Database, Transaction } from '#store/database.ts'
+import { sql } from '#store/sql.ts'
+
+export const CLIENT_STATES = ['under_review', 'active', 'rejected', 'expired', 'disabled'] as const
+export type ClientState = (typeof CLIENT_STATES)[number]
+
+/** A registered program that may ask. The pages call it an app. */
+export interface Client {
+  id: string
+  /** individual: owned by one user, so that its id says whom to ask. initiator: asks users who have linked it. */
+  kind: 'individual' | 'initiator'
+  userId: string | null
+  name: string
+  state: ClientState
+  purpose: string | null
+  redirectUrl: string | null
+  postbackUrl: string | null
+  notifierUrl: string | null
+  createdAt: number
+}
+
+export interface ClientSecret {
+  id: string
+  clientId: string
+  /** The first characters, by which an owner tells two secrets apart. */
+  prefix: string
+  createdAt: number
+  lastUsedAt: number | null
+}
+
+export const insertClient = (tx: Transaction, each: Client) =>
+  tx.run(sql`
+    insert into clients (id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url,
+                         created_at, updated_at)
+    values (${each.id}, ${each.kind}, ${each.userId}, ${each.name}, ${each.state}, ${each.purpose},
+            ${each.redirectUrl}, ${each.postbackUrl}, ${each.notifierUrl}, ${each.createdAt}, ${each.createdAt})
+    on conflict (id) do nothing`)
+
+export const updateClient = (tx: Transaction, each: Client, now: number) =>
+  tx.run(sql`
+    update clients
+       set name = ${each.name}, purpose = ${each.purpose}, redirect_url = ${each.redirectUrl},
+           postback_url = ${each.postbackUrl}, notifier_url = ${each.notifierUrl}, updated_at = ${now}
+     where id = ${each.id}`)
+
+export const setClientState = (tx: Transaction, id: string, state: ClientState, now: number) =>
+  tx.run(sql`update clients set state = ${state}, updated_at = ${now} where id = ${id}`)
+
+export async function clientById(db: Database, id: string): Promise<Client | undefined> {
+  const [client] = await db.read<Client>(sql`
+    select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, created_at
+      from clients where id = ${id}`)
+  return client
+}
+
+/** The same inside a transaction, where it must be what the rest of the transaction sees. */
+export const lockedClient = (tx: Transaction, id: string) =>
+  tx.one<Client>(sql`
+    select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, created_at
+      from clients where id = ${id}`)
+
+export const clientsOfUser = (db: Database, userId: string) =>
+  db.read<Client>(sql`
+    select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, created_at
+      from clients where user_id = ${userId} and state <> 'disabled' order by id`)
+
+// Secrets
+
+export const insertSecret = (
+  tx: Transaction,
+  each: { id: string; clientId: string; hash: Uint8Array; prefix: string; createdAt: number },
+) =>
+  tx.run(sql`
+    insert into client_secrets (id, client_id, hash, prefix, created_at)
+    values (${each.id}, ${each.clientId}, ${each.hash}, ${each.prefix}, ${each.createdAt})`)
+
+/** A client with the hash of each of its secrets, one row a secret. */
+export const clientWithSecrets = (db: Database, id: string) =>
+  db.read<Client & { secretId: string; hash: Uint8Array; lastUsedAt: number | null }>(sql`
+    select clients.id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url,
+           clients.created_at, client_secrets.id as secret_id, hash, last_used_at
+      from clients join client_secrets on client_secrets.client_id = clients.id
+     where clients.id = ${id}`)
+
+export const secretsOfClient = (db: Database, clientId: string) =>
+  db.read<ClientSecret>(sql`
+    select id, client_id, prefix, created_at, last_used_at
+      from client_secrets where client_id = ${clientId} order by id`)
+
+export const countSecrets = (tx: Transaction, clientId: string) =>
+  tx.one<{ count: number }>(sql`select count(*) as count from client_secrets where client_id = ${clientId}`)
+
+export const noteSecretUse = (tx: Transaction, id: string, now: number) =>
+  tx.run(sql`update client_secrets set last_used_at = ${now} where id = ${id}`)
+
+export const deleteSecret = (tx: Transaction, id: string, clientId: string) =>
+  tx.run(sql`delete from client_secrets where id = ${id} and client_id = ${clientId}`)
+
+// Signing secrets, by which a receiver knows that a delivery is ours
+
+export const insertSigningSecret = (
+  tx: Transaction,
+  each: { id: string; clientId: string; sealed: Uint8Array; createdAt: number },
+) =>
+  tx.run(sql`
+    insert into signing_secrets (id, client_id, sealed, created_at)
+    values (${each.id}, ${each.clientId}, ${each.sealed}, ${each.createdAt})`)
+
+export const signingSecretsOf = (tx: Transaction, clientId: string, now: number) =>
+  tx.all<{ id: string; sealed: Uint8Array }>(sql`
+    select id, sealed from signing_secrets
+     where client_id = ${clientId} and (expires_at is null or expires_at > ${now})
+     order by id desc`)

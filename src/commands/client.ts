@@ -1,0 +1,67 @@
+import { registerClient } from '#clients/register.ts'
+import { requireUser } from '#users/users.ts'
+import { withStore } from './store.ts'
+import { readWords, UsageError } from './usage.ts'
+
+const HELP = `Usage: countersign client add --individual USER_ID | --initiator  --name NAME
+                             [--notifier URL] [--redirect URL] [--postback URL] [--purpose TEXT] [--json]
+
+Registers an app and prints its id and secrets, this once.
+
+  --individual USER_ID  an app of one user, whose token it asks for (id or handle)
+  --initiator           an app that asks many users
+  --name NAME           as users are shown it
+  --notifier URL        Notifier Webhook Endpoint: where approved tokens are sent
+  --redirect URL        where a browser is sent back after sign-in by way of it
+  --postback URL        where your own order updates go; kept for you, not used by the server
+  --purpose TEXT        what the app is for
+  --json                print {"client_id", "client_secret", "signing_secret"}
+`
+
+/** `countersign client …` */
+export async function run(args: string[]): Promise<number> {
+  const words = readWords(args, HELP, {
+    individual: { type: 'string' },
+    initiator: { type: 'boolean' },
+    name: { type: 'string' },
+    notifier: { type: 'string' },
+    redirect: { type: 'string' },
+    postback: { type: 'string' },
+    purpose: { type: 'string' },
+    json: { type: 'boolean' },
+  })
+  if (!words) return 0
+  const { values, positionals } = words
+  if (positionals[0] !== 'add' || positionals.length > 1) throw new UsageError(HELP)
+  const { individual, initiator, name, notifier, redirect, postback, purpose } = values
+  if (!name) throw new UsageError(`--name is missing.\n\n${HELP}`)
+  if ((individual === undefined) === (initiator === undefined)) {
+    throw new UsageError(`Say either --individual USER_ID or --initiator.\n\n${HELP}`)
+  }
+
+  const made = await withStore(async (context) =>
+    registerClient(context, {
+      kind: initiator ? 'initiator' : 'individual',
+      userId: individual ? (await requireUser(context, individual)).id : undefined,
+      name,
+      purpose,
+      redirectUrl: redirect,
+      postbackUrl: postback,
+      notifierUrl: notifier,
+      actor: 'operator',
+    }),
+  )
+  const shown = {
+    client_id: made.client.id,
+    client_secret: made.clientSecret,
+    signing_secret: made.signingSecret,
+  }
+  process.stdout.write(
+    values.json
+      ? `${JSON.stringify(shown)}\n`
+      : `Registered ${name}. The secrets are shown this once:\n${Object.entries(shown)
+          .map(([key, value]) => `  ${key.padEnd(15)} ${value}`)
+          .join('\n')}\n`,
+  )
+  return 0
+}

@@ -1,0 +1,114 @@
+import { existsSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { sql } from '#store/sql.ts'
+import { openStore } from '../app.ts'
+import { type Config, readConfig } from '../config.ts'
+import { openVault } from '../keys.ts'
+import { PAGES_FOLDER } from './pages-folder.ts'
+import { readWords } from './usage.ts'
+
+const HELP = `Usage: countersign doctor
+
+Looks at settings, store, keys, disk, pages and channels, and says what to do about each thing that is amiss.
+Exits with 1 if something would keep the server from working.
+`
+
+interface Finding {
+  /** ok: nothing to do. off: works without it. bad: must be mended. */
+  state: 'ok' | 'off' | 'bad'
+  what: string
+  say: string
+}
+
+/** `countersign doctor` */
+export async function run(args: string[]): Promise<number> {
+  if (!readWords(args, HELP, {})) return 0
+  const config = readConfig(process.env)
+  const findings: Finding[] = [
+    address(config),
+    await store(config),
+    await disk(config),
+    pages(),
+    whatsapp(config),
+    development(config),
+  ]
+  for (const { state, what, say } of findings) process.stdout.write(`${state.padEnd(4)} ${what}: ${say}\n`)
+  return findings.some(({ state }) => state === 'bad') ? 1 : 0
+}
+
+function address({ url, isDev, port }: Config): Finding {
+  const what = 'address'
+  if (!url)
+    return {
+      state: 'off',
+      what,
+      say: `people on this machine only, at http://localhost:${port}. Set COUNTERSIGN_URL.`,
+    }
+  if (url.startsWith('https:') || isDev) return { state: 'ok', what, say: url }
+  return { state: 'bad', what, say: `${url} is not https. Passkeys need https on every host but localhost.` }
+}
+
+async function store(config: Config): Promise<Finding> {
+  const what = 'store and keys'
+  try {
+    const db = await openStore(config, Date.now)
+    try {
+      await openVault(db, config)
+      const [users] = await db.read<{ count: number }>(sql`select count(*) as count from users`)
+      const [jobs] = await db.read<{ count: number; oldest: number | null }>(sql`
+        select count(*) as count, min(due_at) as oldest from outbox where kind <> 'expire'`)
+      const waiting = `${jobs?.count ?? 0} deliveries and notices wait`
+      return { state: 'ok', what, say: `${users?.count ?? 0} users; ${waiting}; the master key fits` }
+    } finally {
+      await db.close()
+    }
+  } catch (fault) {
+    return { state: 'bad', what, say: fault instanceof Error ? fault.message : String(fault) }
+  }
+}
+
+const LEAST_FREE_BYTES = 500 * 1024 * 1024
+
+async function disk({ data }: Config): Promise<Finding> {
+  const what = 'disk'
+  const { bavail, bsize } = await statfs(data)
+  const free = bavail * bsize
+  const say = `${Math.round(free / 1024 ** 2)} MiB free under ${data}`
+  if (free >= LEAST_FREE_BYTES) return { state: 'ok', what, say }
+  return { state: 'bad', what, say: `${say}. Make room: a full disk stops every write.` }
+}
+
+function pages(): Finding {
+  const isBuilt = existsSync(join(PAGES_FOLDER, 'index.html'))
+  return isBuilt
+    ? { state: 'ok', what: 'pages', say: 'built' }
+    : { state: 'bad', what: 'pages', say: 'not built yet. Run: npm run build' }
+}
+
+function whatsapp(config: Config): Finding {
+  const what = 'WhatsApp'
+  const needed = {
+    COUNTERSIGN_WHATSAPP_PHONE_NUMBER_ID: config.whatsappPhoneNumberId,
+    COUNTERSIGN_WHATSAPP_ACCESS_TOKEN: config.whatsappAccessToken,
+    COUNTERSIGN_WHATSAPP_APP_SECRET: config.whatsappAppSecret,
+    COUNTERSIGN_WHATSAPP_VERIFY_TOKEN: config.whatsappVerifyToken,
+  }
+  const missing = Object.entries(needed).flatMap(([name, value]) => (value ? [] : [name]))
+  if (missing.length === 0) return { state: 'ok', what, say: `on, by way of ${config.whatsappApi}` }
+  const how = 'docs/whatsapp.md tells how to get them'
+  if (missing.length === Object.keys(needed).length) {
+    return { state: 'off', what, say: `off. To turn it on set ${missing.join(', ')}; ${how}.` }
+  }
+  return { state: 'bad', what, say: `half set up. Missing: ${missing.join(', ')}; ${how}.` }
+}
+
+function development({ isDev }: Config): Finding {
+  return isDev
+    ? {
+        state: 'bad',
+        what: 'development',
+        say: 'COUNTERSIGN_DEV=1 lets tokens be sent anywhere. Unset it on a real server.',
+      }
+    : { state: 'ok', what: 'development', say: 'off' }
+}

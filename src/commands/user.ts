@@ -1,0 +1,40 @@
+import { addUserWithContact } from '#api/admin.ts'
+import { withStore } from './store.ts'
+import { readWords, UsageError } from './usage.ts'
+
+const HELP = `Usage: countersign user add --handle HANDLE [--id ID] [--name NAME] [--phone PHONE] [--json]
+
+Adds an account holder and prints the one-time link by which they make their first passkey.
+
+  --handle HANDLE  what they are known by: a user name, a mail address
+  --id ID          your own id of them, for instance a client code; one is made if it is not given
+  --name NAME      as it is shown to them
+  --phone PHONE    where WhatsApp reaches them, with the country code
+  --json           print {"user_id", "enrolment_url"}
+`
+
+/** `countersign user …` */
+export async function run(args: string[]): Promise<number> {
+  const words = readWords(args, HELP, {
+    handle: { type: 'string' },
+    id: { type: 'string' },
+    name: { type: 'string' },
+    phone: { type: 'string' },
+    json: { type: 'boolean' },
+  })
+  if (!words) return 0
+  const { values, positionals } = words
+  if (positionals[0] !== 'add' || positionals.length > 1) throw new UsageError(HELP)
+  const { handle, id, name, phone } = values
+  if (!handle) throw new UsageError(`--handle is missing.\n\n${HELP}`)
+
+  const added = await withStore((context) =>
+    addUserWithContact(context, { handle, user_id: id, name, phone }),
+  )
+  process.stdout.write(
+    values.json
+      ? `${JSON.stringify(added)}\n`
+      : `Added ${handle} (${added.user_id}).\nGive them this link; it works once, for three days:\n${added.enrolment_url}\n`,
+  )
+  return 0
+}

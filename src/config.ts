@@ -1,0 +1,283 @@
+import { readFileSync } from 'node:fs'
+import { Temporal } from 'temporal-polyfill'
+import { HOUR, MINUTE, SECOND } from '#base/clock.ts'
+import type { Window } from '#http/limits.ts'
+import type { DailyExpiry } from '#requests/expiry.ts'
+
+interface Setting<T> {
+  /** Name of the variable, after `COUNTERSIGN_`. */
+  env: string
+  parse: (text: string) => T
+  /** As it would be written; undefined where nothing set means off. */
+  fallback?: string
+  about: string
+  example: string
+  /** The value may also come from a file whose path stands in the variable of the same name with `_FILE`. */
+  isSecret?: boolean
+}
+
+const setting = <T>(each: Setting<T>) => each
+/** One that is always there, since it has a default. */
+const always = <T>(each: Setting<T> & { fallback: string }) => ({ ...each, isAlways: true as const })
+
+/** Every setting there is. The start-up help and docs/configuration.md are made from this table. */
+const settings = {
+  port: always({
+    env: 'PORT',
+    parse: port,
+    fallback: '8080',
+    about: 'Port to listen on; 0 takes any free one.',
+    example: '8080',
+  }),
+  host: always({
+    env: 'HOST',
+    parse: text,
+    fallback: '127.0.0.1',
+    about: 'Address to listen on. Other machines reach the server only if this is one of theirs to reach.',
+    example: '0.0.0.0',
+  }),
+  url: setting({
+    env: 'URL',
+    parse: origin,
+    about:
+      'Public origin of the pages and of the API, as people type it. Passkeys are bound to its host name.',
+    example: 'https://sign.example.com',
+  }),
+  data: always({
+    env: 'DATA',
+    parse: text,
+    fallback: './data',
+    about: 'Folder of the embedded store and of the keys.',
+    example: '/var/lib/countersign',
+  }),
+  masterKey: setting({
+    env: 'MASTER_KEY',
+    parse: masterKey,
+    about:
+      'Key that seals what is kept: 32 bytes in base64. Made under the data folder at the first start if not given.',
+    example: 'in COUNTERSIGN_MASTER_KEY_FILE: /run/secrets/master-key',
+    isSecret: true,
+  }),
+  adminKey: setting({
+    env: 'ADMIN_KEY',
+    parse: adminKey,
+    about:
+      'Bearer key of the operator API, at least 32 characters. Made and printed once at the first start if not given.',
+    example: 'in COUNTERSIGN_ADMIN_KEY_FILE: /run/secrets/admin-key',
+    isSecret: true,
+  }),
+  isDev: always({
+    env: 'DEV',
+    parse: flag,
+    fallback: '0',
+    about: 'Development alone: lets endpoints be http, on loopback or on private addresses.',
+    example: '1',
+  }),
+  trustProxy: setting({
+    env: 'TRUST_PROXY',
+    parse: list,
+    about: 'Addresses of the reverse proxies in front, whose x-forwarded-for is believed.',
+    example: '10.0.0.0/8,127.0.0.1',
+  }),
+  dailyExpiry: always({
+    env: 'UPSTOX_EXPIRY',
+    parse: daily,
+    fallback: 'daily 03:30 Asia/Kolkata',
+    about: 'When requests of the Upstox protocol, and their tokens, end: the next such time.',
+    example: 'daily 06:00 Europe/London',
+  }),
+  rateLimit: always({
+    env: 'UPSTOX_RATE_LIMIT',
+    parse: windows,
+    fallback: '50/1s, 500/1m, 2000/30m',
+    about: 'Calls of one client of the Upstox protocol in each span of time.',
+    example: '10/1s, 100/1m',
+  }),
+  tokenAudience: setting({
+    env: 'TOKEN_AUDIENCE',
+    parse: text,
+    about: 'Audience (aud) of issued tokens: the service that takes them. The public origin if not given.',
+    example: 'https://api.example.com',
+  }),
+  whatsappApi: always({
+    env: 'WHATSAPP_API',
+    parse: origin,
+    fallback: 'https://graph.facebook.com',
+    about: 'Base address of the WhatsApp Cloud API.',
+    example: 'https://graph.facebook.com',
+  }),
+  whatsappApiVersion: always({
+    env: 'WHATSAPP_API_VERSION',
+    parse: text,
+    fallback: 'v23.0',
+    about: 'Version of the WhatsApp Cloud API.',
+    example: 'v23.0',
+  }),
+  whatsappPhoneNumberId: setting({
+    env: 'WHATSAPP_PHONE_NUMBER_ID',
+    parse: text,
+    about: 'Id of the number that messages come from. With it the WhatsApp channel is on.',
+    example: '106540352242922',
+  }),
+  whatsappAccessToken: setting({
+    env: 'WHATSAPP_ACCESS_TOKEN',
+    parse: text,
+    about: 'Token of a system user with the right whatsapp_business_messaging.',
+    example: 'in COUNTERSIGN_WHATSAPP_ACCESS_TOKEN_FILE: /run/secrets/whatsapp',
+    isSecret: true,
+  }),
+  whatsappAppSecret: setting({
+    env: 'WHATSAPP_APP_SECRET',
+    parse: text,
+    about: 'App secret, by which a webhook call is known to be from Meta.',
+    example: 'in COUNTERSIGN_WHATSAPP_APP_SECRET_FILE: /run/secrets/whatsapp-app',
+    isSecret: true,
+  }),
+  whatsappVerifyToken: setting({
+    env: 'WHATSAPP_VERIFY_TOKEN',
+    parse: text,
+    about: 'Word of your choice that Meta repeats when it verifies the webhook address.',
+    example: 'a long random word',
+    isSecret: true,
+  }),
+  whatsappTemplate: always({
+    env: 'WHATSAPP_TEMPLATE',
+    parse: text,
+    fallback: 'access_request_v1',
+    about: 'Name of the approved message template.',
+    example: 'access_request_v1',
+  }),
+  whatsappTemplateLanguage: always({
+    env: 'WHATSAPP_TEMPLATE_LANGUAGE',
+    parse: text,
+    fallback: 'en',
+    about: 'Language of the approved message template.',
+    example: 'en',
+  }),
+}
+
+type Settings = typeof settings
+
+/** The settings in force. What has a default is always there. */
+export type Config = {
+  [K in keyof Settings]:
+    | ReturnType<Settings[K]['parse']>
+    | (Settings[K] extends { isAlways: true } ? never : undefined)
+}
+
+/** A setting that cannot be used. The message names it, and shows one that can. */
+export class SettingError extends Error {
+  override readonly name = 'SettingError'
+}
+
+/** Reads all settings from the environment. @throws SettingError */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const known = new Set<string>()
+  const config: Record<string, unknown> = {}
+  for (const [key, each] of Object.entries(settings) as [string, Setting<unknown>][]) {
+    const name = `COUNTERSIGN_${each.env}`
+    known.add(name).add(`${name}_FILE`)
+    const given = env[name] || (each.isSecret ? fromFile(env, `${name}_FILE`) : undefined) || each.fallback
+    if (given === undefined) continue
+    try {
+      config[key] = each.parse(given)
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : 'is not usable'
+      throw new SettingError(`${name} ${why}. Example: ${name}=${each.example}`, { cause })
+    }
+  }
+  const unknown = Object.keys(env).find((name) => name.startsWith('COUNTERSIGN_') && !known.has(name))
+  if (unknown)
+    throw new SettingError(`There is no setting ${unknown}. “countersign serve --help” lists them all.`)
+  return config as Config
+}
+
+/** All settings as text, for `--help`. */
+export function settingsHelp(): string {
+  return (Object.values(settings) as Setting<unknown>[])
+    .map(({ env, fallback, about, isSecret }) => {
+      const notes = [fallback && `default ${fallback}`, isSecret && `or a path in COUNTERSIGN_${env}_FILE`]
+      const note = notes.filter(Boolean).join('; ')
+      return `  COUNTERSIGN_${env}${note ? `  (${note})` : ''}\n      ${about}`
+    })
+    .join('\n')
+}
+
+/** All settings as a table, for docs/configuration.md. */
+export function settingsTable(): string {
+  const rows = (Object.values(settings) as Setting<unknown>[]).map(
+    ({ env, fallback, about, example, isSecret }) =>
+      `| \`COUNTERSIGN_${env}\`${isSecret ? ' (or `…_FILE`)' : ''} | ${fallback ? `\`${fallback}\`` : '–'} | ${about} | \`${example}\` |`,
+  )
+  return ['| Setting | Default | What it is | Example |', '|---|---|---|---|', ...rows].join('\n')
+}
+
+function fromFile(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  const path = env[name]
+  if (!path) return undefined
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (cause) {
+    throw new SettingError(`The file of ${name} cannot be read: ${path}`, { cause })
+  }
+}
+
+function text(given: string): string {
+  return given
+}
+
+function list(given: string): string[] {
+  return given.split(',').map((each) => each.trim())
+}
+
+function flag(given: string): boolean {
+  if (given === '1' || given === '0') return given === '1'
+  throw new Error('must be 1 or 0')
+}
+
+function port(given: string): number {
+  const number = Number(given)
+  if (Number.isInteger(number) && number >= 0 && number <= 65_535) return number
+  throw new Error('must be a whole number from 0 to 65535')
+}
+
+function origin(given: string): string {
+  const url = URL.parse(given)
+  if (url && /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.hash)
+    return url.origin
+  throw new Error('must be an origin: scheme, host and port, nothing after it')
+}
+
+function masterKey(given: string): Buffer {
+  const key = Buffer.from(given, 'base64')
+  if (key.length === 32) return key
+  throw new Error('must be 32 bytes in base64 (head -c 32 /dev/urandom | base64)')
+}
+
+function adminKey(given: string): string {
+  if (given.length >= 32) return given
+  throw new Error('must have at least 32 characters')
+}
+
+function daily(given: string): DailyExpiry {
+  const [, time, zone] = /^daily (\d\d:\d\d) (\S+)$/.exec(given) ?? []
+  if (!time || !zone) throw new Error('must be “daily HH:MM Zone/Name”')
+  try {
+    Temporal.PlainTime.from(time)
+    Temporal.Now.zonedDateTimeISO(zone)
+  } catch {
+    throw new Error('names a time or a zone that does not exist')
+  }
+  return { time, zone }
+}
+
+const UNITS: Record<string, number> = { s: SECOND, m: MINUTE, h: HOUR }
+
+function windows(given: string): Window[] {
+  return list(given).map((each) => {
+    const [, most, count, unit = ''] = /^(\d+)\/(\d+)([smh])$/.exec(each) ?? []
+    const ms = Number(count) * (UNITS[unit] ?? Number.NaN)
+    if (!(Number(most) > 0 && ms > 0)) throw new Error('must be a list such as 50/1s, 500/1m')
+    return { most: Number(most), ms }
+  })
+}

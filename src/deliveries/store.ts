@@ -1,0 +1,97 @@
+import type { Database, Transaction } from '#store/database.ts'
+import { sql } from '#store/sql.ts'
+
+export type DeliveryState = 'queued' | 'delivered' | 'undeliverable'
+export type AttemptState = 'started' | 'succeeded' | 'failed' | 'unknown'
+
+/** A result on its way to a notifier. */
+export interface Delivery {
+  id: string
+  requestId: string
+  clientId: string
+  userId: string
+  tokenId: string
+  url: string
+  state: DeliveryState
+  /** The token's own end: a delivery is never tried after it. */
+  expiresAt: number
+  createdAt: number
+  settledAt: number | null
+}
+
+/** One POST. */
+export interface DeliveryAttempt {
+  number: number
+  state: AttemptState
+  startedAt: number
+  endedAt: number | null
+  status: number | null
+  failure: string | null
+  response: string | null
+}
+
+export const insertDelivery = (tx: Transaction, each: Omit<Delivery, 'state' | 'settledAt'>) =>
+  tx.run(sql`
+    insert into deliveries (id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at)
+    values (${each.id}, ${each.requestId}, ${each.clientId}, ${each.userId}, ${each.tokenId}, ${each.url},
+            'queued', ${each.expiresAt}, ${each.createdAt})`)
+
+export const insertPayload = (tx: Transaction, deliveryId: string, sealed: Uint8Array) =>
+  tx.run(sql`insert into delivery_payloads (delivery_id, sealed) values (${deliveryId}, ${sealed})`)
+
+export const deletePayload = (tx: Transaction, deliveryId: string) =>
+  tx.run(sql`delete from delivery_payloads where delivery_id = ${deliveryId}`)
+
+/** A queued delivery with its sealed payload. */
+export const queuedDelivery = (tx: Transaction, id: string) =>
+  tx.one<Delivery & { sealed: Uint8Array }>(sql`
+    select id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at, settled_at, sealed
+      from deliveries join delivery_payloads on delivery_id = deliveries.id
+     where deliveries.id = ${id} and state = 'queued'`)
+
+export const settleDelivery = (
+  tx: Transaction,
+  id: string,
+  state: Exclude<DeliveryState, 'queued'>,
+  now: number,
+) =>
+  tx.one<Delivery>(sql`
+    update deliveries set state = ${state}, settled_at = ${now}
+     where id = ${id} and state = 'queued'
+    returning id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at, settled_at`)
+
+export async function deliveryOfRequest(db: Database, requestId: string) {
+  const [delivery] = await db.read<Delivery>(sql`
+    select id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at, settled_at
+      from deliveries where request_id = ${requestId}`)
+  return delivery
+}
+
+export const queuedDeliveryOfToken = (tx: Transaction, requestId: string) =>
+  tx.one<{ id: string }>(sql`select id from deliveries where request_id = ${requestId} and state = 'queued'`)
+
+export const insertAttempt = (tx: Transaction, deliveryId: string, number: number, startedAt: number) =>
+  tx.run(sql`
+    insert into delivery_attempts (delivery_id, number, state, started_at)
+    values (${deliveryId}, ${number}, 'started', ${startedAt})`)
+
+/** What a crash left "started": the body may have arrived or not. */
+export const markUnknownAttempts = (tx: Transaction, deliveryId: string, now: number) =>
+  tx.run(sql`
+    update delivery_attempts set state = 'unknown', ended_at = ${now}, failure = 'server_stopped'
+     where delivery_id = ${deliveryId} and state = 'started'`)
+
+export const endAttempt = (
+  tx: Transaction,
+  deliveryId: string,
+  { number, state, endedAt, status, failure, response }: Omit<DeliveryAttempt, 'startedAt'>,
+) =>
+  tx.run(sql`
+    update delivery_attempts
+       set state = ${state}, ended_at = ${endedAt}, status = ${status}, failure = ${failure}, response = ${response}
+     where delivery_id = ${deliveryId} and number = ${number} and state = 'started'`)
+
+export const attemptsOf = (db: Database, deliveryId: string) =>
+  db.read<DeliveryAttempt>(sql`
+    select number, state, started_at, ended_at, status, failure, response
+      from delivery_attempts where delivery_id = ${deliveryId} order by number`)

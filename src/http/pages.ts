@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import fastifyStatic from '@fastify/static'
+import type { FastifyReply } from 'fastify'
+import { sendProblem } from './errors.ts'
+import type { Server } from './server.ts'
+
+/**
+ * Only our own files, no inline script or style, and no way to make script of a text (Trusted Types): a page whose one
+ * job is to show the truth.
+ */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "manifest-src 'self'",
+  "worker-src 'self'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join('; ')
+
+/** Addresses of the pages themselves; the page finds out which of them it is. */
+const PAGES = ['/', '/enrol', '/sign-in', '/r/:id', '/tokens', '/history', '/security', '/authorize', '/apps']
+
+/**
+ * Serves the built pages.
+ *
+ * @param folder where `npm run build` puts them
+ * @param isSecure whether we are reached by https
+ */
+export async function pageRoutes(
+  server: Server,
+  { folder, isSecure }: { folder: string; isSecure: boolean },
+) {
+  const index = join(folder, 'index.html')
+  if (!existsSync(index)) {
+    server.get('/', (_http, reply) =>
+      reply.code(503).type('text/plain').send('The pages are not built yet. Run: npm run build\n'),
+    )
+    return
+  }
+  const shell = await readFile(index, 'utf8')
+  const sendShell = (reply: FastifyReply, status: number) => {
+    reply.headers({
+      'content-security-policy': CONTENT_SECURITY_POLICY,
+      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-resource-policy': 'same-origin',
+      'permissions-policy': 'publickey-credentials-get=(self), publickey-credentials-create=(self)',
+      'referrer-policy': 'no-referrer',
+      'cache-control': 'no-cache',
+      ...(isSecure ? { 'strict-transport-security': 'max-age=31536000' } : {}),
+    })
+    return reply.code(status).type('text/html; charset=utf-8').send(shell)
+  }
+
+  // Files under assets/ carry their hash in their name, so they never change.
+  await server.register(fastifyStatic, {
+    root: folder,
+    index: false,
+    wildcard: false,
+    maxAge: '365d',
+    immutable: true,
+  })
+  for (const page of PAGES)
+    server.get(page, { schema: { hide: true } as object }, (_http, reply) => sendShell(reply, 200))
+
+  server.setNotFoundHandler((http, reply) => {
+    const isPage = http.method === 'GET' && http.headers.accept?.includes('text/html')
+    if (isPage) return sendShell(reply, 404)
+    const detail = 'There is nothing at this address.'
+    return sendProblem(reply, { status: 404, code: 'not_found', detail, facts: {} })
+  })
+}

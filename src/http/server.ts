@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type RawServerDefault,
+} from 'fastify'
+import type { Log } from '#base/log.ts'
+import { sendProblem, troubleOf } from './errors.ts'
+
+export type Server = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+interface ServerOptions {
+  log: Log
+  /** Addresses of the proxies in front whose `x-forwarded-for` is believed; false for none. */
+  trustProxy: string[] | false
+  /** A protocol's own words for an address that cannot be read. */
+  onBadUrl: (url: string, http: FastifyRequest, reply: FastifyReply) => boolean
+}
+
+/** Everything around the routes: limits, headers, errors. */
+export function createServer({ log, trustProxy, onBadUrl }: ServerOptions): Server {
+  const server = Fastify({
+    trustProxy,
+    bodyLimit: 64 * 1024,
+    routerOptions: { maxParamLength: 512, ignoreTrailingSlash: false },
+    requestTimeout: 30_000,
+    keepAliveTimeout: 72_000,
+    genReqId: () => randomBytes(8).toString('hex'),
+    forceCloseConnections: 'idle',
+    frameworkErrors(error, http, reply) {
+      const open = reply as unknown as FastifyReply
+      if (!onBadUrl(http.url, http as unknown as FastifyRequest, open)) {
+        sendProblem(open, troubleOf(error, http as unknown as FastifyRequest, log))
+      }
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>() as Server
+  server.setValidatorCompiler(TypeBoxValidatorCompiler)
+
+  // A body that is empty is no body; whether one is needed is for the route to say.
+  server.removeContentTypeParser(['application/json', 'text/plain'])
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (_http, text, done) => {
+    if (text === '') return done(null, undefined)
+    try {
+      done(null, JSON.parse(text as string))
+    } catch {
+      done(
+        Object.assign(new Error('not JSON'), { statusCode: 400, code: 'FST_ERR_CTP_INVALID_JSON_BODY' }),
+        undefined,
+      )
+    }
+  })
+
+  server.addHook('onSend', async (_http, reply) => {
+    reply.header('x-content-type-options', 'nosniff')
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
+  })
+  server.setErrorHandler((error, http, reply) => sendProblem(reply, troubleOf(error, http, log)))
+  return server
+}

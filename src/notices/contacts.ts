@@ -1,0 +1,25 @@
+import { Refusal } from '#base/errors.ts'
+import { newId } from '#base/ids.ts'
+import type { Transaction } from '#store/database.ts'
+import { insertContact } from './store.ts'
+
+/**
+ * Notes where a user can be told. A phone number is kept in the form of E.164 without its plus, as messengers send it.
+ *
+ * @throws Refusal `phone_invalid`, `contact_taken`
+ */
+export async function addContact(
+  tx: Transaction,
+  { userId, channel, address }: { userId: string; channel: string; address: string },
+  now: number,
+): Promise<void> {
+  const contact = { id: newId('con'), userId, channel, address: phoneNumber(address), createdAt: now }
+  if (!(await insertContact(tx, contact))) throw new Refusal('contact_taken')
+}
+
+/** @throws Refusal `phone_invalid` */
+function phoneNumber(text: string): string {
+  const digits = text.replace(/[\s().-]/g, '').replace(/^\+|^00/, '')
+  if (!/^[1-9]\d{6,14}$/.test(digits)) throw new Refusal('phone_invalid')
+  return digits
+}

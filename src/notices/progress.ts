@@ -1,0 +1,40 @@
+import { recordEvent } from '#audit/events.ts'
+import type { Transaction } from '#store/database.ts'
+import { type Notice, type NoticeState, noticeById, setNoticeState } from './store.ts'
+
+/** How far a message has come. Reports arrive in any order and more than once, so a state only ever rises. */
+const RANK: Record<NoticeState, number> = {
+  queued: 0,
+  cancelled: 0,
+  failed: 0,
+  sent: 1,
+  delivered: 2,
+  shown: 3,
+}
+
+/** Notes a messenger's report. An older or repeated one changes nothing. */
+export async function advanceNotice(
+  tx: Transaction,
+  { id }: Pick<Notice, 'id'>,
+  to: 'sent' | 'delivered' | 'shown' | 'failed',
+  at: number,
+  failure: string | null = null,
+) {
+  const notice = await noticeById(tx, id)
+  if (!notice) return
+  const isNews =
+    to === 'failed'
+      ? RANK[notice.state] < RANK.delivered && notice.state !== 'failed'
+      : RANK[to] > RANK[notice.state]
+  if (!isNews) return
+  await setNoticeState(tx, id, to, failure, at)
+  await recordEvent(tx, {
+    kind: `notice_${to}`,
+    actor: 'system',
+    requestId: notice.requestId,
+    userId: notice.userId,
+    clientId: notice.clientId,
+    detail: failure ? `${notice.channel}: ${failure}` : notice.channel,
+    at,
+  })
+}

@@ -1,0 +1,82 @@
+import { recordEvent } from '#audit/events.ts'
+import type { Clock } from '#base/clock.ts'
+import { lockedClient } from '#clients/store.ts'
+import { jitter } from '#outbox/backoff.ts'
+import type { Handler, Outcome } from '#outbox/worker.ts'
+import type { Transaction } from '#store/database.ts'
+import { type Channel, ChannelFailed } from './channel.ts'
+import { advanceNotice } from './progress.ts'
+import { contactById, type Notice, noteExternalId, noticeById, setNoticeState } from './store.ts'
+
+/** After these many tries a message has lost its worth. */
+const MOST_ATTEMPTS = 6
+
+interface NotifyOptions {
+  now: Clock
+  channels: ReadonlyMap<string, Channel>
+}
+
+/** Sends what is to be told, by the channel of its contact. */
+export function notifyHandler({ now, channels }: NotifyOptions): Handler {
+  return {
+    slots: 32,
+    laneSlots: 16,
+    deadlineMs: Math.max(10_000, ...[...channels.values()].map((channel) => channel.deadlineMs)),
+
+    async start(tx, job) {
+      const notice = await noticeById(tx, job.ref)
+      if (notice?.state !== 'queued' || notice.expiresAt <= now()) return undefined
+      const channel = channels.get(notice.channel)
+      const contact = await contactById(tx, notice.contactId)
+      const client = await lockedClient(tx, notice.clientId)
+      if (!channel || !client || contact?.state !== 'active') {
+        await fail(tx, notice, 'channel_off', now())
+        return undefined
+      }
+
+      const message = {
+        noticeId: notice.id,
+        requestId: notice.requestId,
+        address: contact.address,
+        clientName: client.name,
+        expiresAt: notice.expiresAt,
+      }
+      return async (signal) => {
+        const sent = await channel.send(message, signal).catch((fault) => asFailure(fault))
+        return async (tx, isLate): Promise<Outcome> => {
+          if (isLate) return { done: true }
+          if (!(sent instanceof ChannelFailed)) {
+            if (sent.externalId) await noteExternalId(tx, notice.id, sent.externalId)
+            await advanceNotice(tx, notice, 'sent', now())
+            return { done: true }
+          }
+          const again = now() + jitter(Math.max(sent.retryAfterMs ?? 0, 4 ** (job.attempt - 1) * 1_000))
+          if (sent.retryAfterMs !== undefined && job.attempt < MOST_ATTEMPTS && again < notice.expiresAt) {
+            return { repeatAt: again }
+          }
+          await fail(tx, notice, sent.kind, now())
+          return { done: true }
+        }
+      }
+    },
+  }
+}
+
+async function fail(tx: Transaction, notice: Notice, kind: string, now: number) {
+  await setNoticeState(tx, notice.id, 'failed', kind, now)
+  await recordEvent(tx, {
+    kind: 'notice_failed',
+    actor: 'system',
+    requestId: notice.requestId,
+    userId: notice.userId,
+    clientId: notice.clientId,
+    detail: `${notice.channel}: ${kind}`,
+    at: now,
+  })
+}
+
+/** A fault that is not of the messenger's saying (no connection, no answer in time) is worth another try. */
+const asFailure = (fault: unknown): ChannelFailed =>
+  fault instanceof ChannelFailed
+    ? fault
+    : new ChannelFailed('unreachable', 'The messenger cannot be reached.', 0, { cause: fault })

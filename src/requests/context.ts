@@ -1,0 +1,28 @@
+import type { Clock } from '#base/clock.ts'
+import type { Vault } from '#base/seal.ts'
+import type { Database } from '#store/database.ts'
+import type { Issuer } from '#tokens/issue.ts'
+import type { Site } from '#users/users.ts'
+
+/** What a protocol hands over at an approval; the words are the protocol's own. */
+export interface IssuedToken {
+  clientId: string
+  userId: string
+  accessToken: string
+  issuedAt: number
+  expiresAt: number
+}
+
+/** Writes the body of a delivery in a protocol's shape. */
+export type PayloadWriter = (token: IssuedToken) => Uint8Array
+
+/** What the operations on requests need. */
+export interface RequestContext {
+  db: Database
+  now: Clock
+  vault: Vault
+  site: Site
+  issuer: Issuer
+  /** By name of the protocol. */
+  payloads: Readonly<Record<string, PayloadWriter>>
+}

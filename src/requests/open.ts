@@ -1,0 +1,70 @@
+import { recordEvent } from '#audit/events.ts'
+import { newId } from '#base/ids.ts'
+import type { Client } from '#clients/store.ts'
+import { tellUser } from '#notices/tell.ts'
+import { enqueue } from '#outbox/store.ts'
+import type { RequestContext } from './context.ts'
+import { expireInside } from './expire.ts'
+import { type Handover, insertRequest, openRequestOf, type TokenRequest } from './store.ts'
+
+export interface Ask {
+  client: Client
+  userId: string
+  protocol: string
+  delivery: Handover
+  /** What makes two asks of a client the same one; null if each stands alone. */
+  fold: string | null
+  /** The client's own words, already cleaned; shown as a quotation. */
+  reason: string | null
+  /** Network address of whoever asks. */
+  address: string | null
+  redirect?: { url: string; state: string | null }
+  expiresAt: number
+  tokenExpiresAt: number
+}
+
+/**
+ * Opens a request and promises to tell the user, in one transaction. A repeat of an open one returns that one, and
+ * nobody is told again.
+ */
+export async function openRequest({ db, now }: Pick<RequestContext, 'db' | 'now'>, ask: Ask) {
+  const at = now()
+  const asked = {
+    id: newId('req'),
+    clientId: ask.client.id,
+    userId: ask.userId,
+    protocol: ask.protocol,
+    delivery: ask.delivery,
+    reason: ask.reason,
+    address: ask.address,
+    redirectUrl: ask.redirect?.url ?? null,
+    redirectState: ask.redirect?.state ?? null,
+    fold: ask.fold,
+    requestedAt: at,
+    expiresAt: ask.expiresAt,
+    tokenExpiresAt: ask.tokenExpiresAt,
+  }
+  return db.transaction(async (tx): Promise<{ request: TokenRequest; isNew: boolean }> => {
+    while (!(await insertRequest(tx, asked))) {
+      const open =
+        ask.fold === null ? undefined : await openRequestOf(tx, asked.clientId, asked.userId, ask.fold)
+      if (open && open.expiresAt > at) return { request: open, isNew: false }
+      // Its time is over, but nobody has cleared it away yet.
+      if (open) await expireInside(tx, open.id, at)
+    }
+    const { id, clientId, userId, expiresAt } = asked
+    await recordEvent(tx, {
+      kind: 'asked',
+      actor: 'client',
+      requestId: id,
+      userId,
+      clientId,
+      address: ask.address,
+      at,
+    })
+    await enqueue(tx, { kind: 'expire', ref: id, lane: 'expire', dueAt: expiresAt })
+    // Whoever stands before the page already need not be told.
+    if (ask.delivery !== 'code') await tellUser(tx, { requestId: id, clientId, userId, expiresAt }, at)
+    return { request: { ...asked, state: 'pending', settledAt: null }, isNew: true }
+  })
+}

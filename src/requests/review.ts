@@ -1,0 +1,73 @@
+import { generateAuthenticationOptions } from '@simplewebauthn/server'
+import { MINUTE } from '#base/clock.ts'
+import { Refusal } from '#base/errors.ts'
+import { lockedClient } from '#clients/store.ts'
+import type { Database, Transaction } from '#store/database.ts'
+import { transportsOf } from '#users/passkeys.ts'
+import { passkeysOfUser } from '#users/store.ts'
+import type { RequestContext } from './context.ts'
+import { stateAt } from './state.ts'
+import { insertReview, requestById, requestInside, type TokenRequest } from './store.ts'
+import { approvalChallenge, approvalText, newNonce } from './summary.ts'
+
+/** A page that stood open for longer must read the request again. */
+const REVIEW_LIFE_MS = 10 * MINUTE
+
+/**
+ * Shows a request to its user: fixes what is shown, and asks their passkey to sign exactly that.
+ *
+ * @throws Refusal `request_not_found`, `request_settled`
+ */
+export async function reviewRequest({ db, now, site }: RequestContext, userId: string, id: string) {
+  const passkeys = await passkeysOfUser(db, userId)
+  const nonce = newNonce()
+  const { approval, challenge } = await db.transaction(async (tx) => {
+    const { request, client } = await pendingRequest(tx, userId, id, now())
+    const approval = approvalText(request, client)
+    const challenge = approvalChallenge(approval, nonce)
+    await insertReview(tx, {
+      challenge,
+      requestId: id,
+      userId,
+      approval,
+      nonce,
+      createdAt: now(),
+      expiresAt: now() + REVIEW_LIFE_MS,
+    })
+    return { approval, challenge }
+  })
+  const options = await generateAuthenticationOptions({
+    rpID: site.rpId,
+    // As bytes: the library would encode a text once more.
+    challenge: new Uint8Array(Buffer.from(challenge, 'base64url')),
+    userVerification: 'required',
+    allowCredentials: passkeys.map((each) => ({ id: each.credentialId, transports: transportsOf(each) })),
+  })
+  return { approval, nonce: nonce.toString('base64url'), options }
+}
+
+/**
+ * A request that its user may still decide, with the client that asks.
+ *
+ * @throws Refusal `request_not_found`, `request_settled` (with the state that won)
+ */
+export async function pendingRequest(tx: Transaction, userId: string, id: string, now: number) {
+  const request = await requestInside(tx, id)
+  const client = request && (await lockedClient(tx, request.clientId))
+  if (!client || request.userId !== userId) throw new Refusal('request_not_found')
+  requirePending(request, now)
+  return { request, client }
+}
+
+/** @throws Refusal `request_settled` with the state that won */
+export function requirePending(request: TokenRequest, now: number): void {
+  const state = stateAt(request, now)
+  if (state !== 'pending') throw new Refusal('request_settled', { facts: { state } })
+}
+
+/** @throws Refusal `request_not_found`, also for somebody else's */
+export async function requireOwnRequest(db: Database, userId: string, id: string): Promise<TokenRequest> {
+  const request = await requestById(db, id)
+  if (request?.userId !== userId) throw new Refusal('request_not_found')
+  return request
+}

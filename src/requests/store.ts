@@ -1,0 +1,161 @@
+import type { Database, Transaction } from '#store/database.ts'
+import { sql } from '#store/sql.ts'
+import type { RequestState, Settled } from './state.ts'
+
+/** How the result goes back: to the notifier, by a code through the user's browser, or (a test) not at all. */
+export type Handover = 'notifier' | 'code' | 'none'
+
+/** One ask for a token. */
+export interface TokenRequest {
+  id: string
+  clientId: string
+  userId: string
+  protocol: string
+  delivery: Handover
+  state: RequestState
+  reason: string | null
+  address: string | null
+  redirectUrl: string | null
+  redirectState: string | null
+  fold: string | null
+  requestedAt: number
+  expiresAt: number
+  tokenExpiresAt: number
+  settledAt: number | null
+}
+
+/** Undefined when an open request of the same fold is there already. */
+export const insertRequest = (tx: Transaction, each: Omit<TokenRequest, 'state' | 'settledAt'>) =>
+  tx.one<{ id: string }>(sql`
+    insert into token_requests (id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url,
+                                redirect_state, fold, requested_at, expires_at, token_expires_at)
+    values (${each.id}, ${each.clientId}, ${each.userId}, ${each.protocol}, ${each.delivery}, 'pending',
+            ${each.reason}, ${each.address}, ${each.redirectUrl}, ${each.redirectState}, ${each.fold},
+            ${each.requestedAt}, ${each.expiresAt}, ${each.tokenExpiresAt})
+    on conflict do nothing
+    returning id`)
+
+export const openRequestOf = (tx: Transaction, clientId: string, userId: string, fold: string) =>
+  tx.one<TokenRequest>(sql`
+    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
+           requested_at, expires_at, token_expires_at, settled_at
+      from token_requests
+     where user_id = ${userId} and client_id = ${clientId} and fold = ${fold} and state = 'pending'`)
+
+/** Settles a pending request. Of two decisions at the same moment one gets the row, the other `undefined`. */
+export const settleRequest = (tx: Transaction, id: string, to: Exclude<Settled, 'expired'>, now: number) =>
+  tx.one<{ id: string }>(sql`
+    update token_requests
+       set state = ${to}, settled_at = ${now}
+     where id = ${id} and state = 'pending' and expires_at > ${now}
+    returning id`)
+
+/** Ends a pending request whose time is over; its end is when that was, not when we noticed. */
+export const expireRequestRow = (tx: Transaction, id: string, now: number) =>
+  tx.one<TokenRequest>(sql`
+    update token_requests
+       set state = 'expired', settled_at = expires_at
+     where id = ${id} and state = 'pending' and expires_at <= ${now}
+    returning id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
+              requested_at, expires_at, token_expires_at, settled_at`)
+
+export const requestInside = (tx: Transaction, id: string) =>
+  tx.one<TokenRequest>(sql`
+    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
+           requested_at, expires_at, token_expires_at, settled_at
+      from token_requests where id = ${id}`)
+
+export async function requestById(db: Database, id: string): Promise<TokenRequest | undefined> {
+  const [request] = await db.read<TokenRequest>(sql`
+    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
+           requested_at, expires_at, token_expires_at, settled_at
+      from token_requests where id = ${id}`)
+  return request
+}
+
+/** Newest first; `before` is the id that the last page ended with. */
+export const requestsOfUser = (db: Database, userId: string, before: string, limit: number) =>
+  db.read<TokenRequest>(sql`
+    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
+           requested_at, expires_at, token_expires_at, settled_at
+      from token_requests where user_id = ${userId} and id < ${before} order by id desc limit ${limit}`)
+
+export const requestsOfUserIn = (
+  db: Database,
+  userId: string,
+  state: RequestState,
+  before: string,
+  limit: number,
+) =>
+  db.read<TokenRequest>(sql`
+    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
+           requested_at, expires_at, token_expires_at, settled_at
+      from token_requests
+     where user_id = ${userId} and state = ${state} and id < ${before} order by id desc limit ${limit}`)
+
+export async function approvalsBefore(db: Database, userId: string, clientId: string, id: string) {
+  const [row] = await db.read<{ count: number; lastAt: number | null }>(sql`
+    select count(*) as count, max(settled_at) as last_at
+      from token_requests
+     where user_id = ${userId} and client_id = ${clientId} and state = 'approved' and id < ${id}`)
+  return row ?? { count: 0, lastAt: null }
+}
+
+// Reviews: what was shown to whom
+
+export interface ReviewRow {
+  challenge: string
+  requestId: string
+  userId: string
+  approval: string
+  nonce: Uint8Array
+}
+
+export const insertReview = (tx: Transaction, each: ReviewRow & { createdAt: number; expiresAt: number }) =>
+  tx.run(sql`
+    insert into reviews (challenge, request_id, user_id, approval, nonce, created_at, expires_at)
+    values (${each.challenge}, ${each.requestId}, ${each.userId}, ${each.approval}, ${each.nonce},
+            ${each.createdAt}, ${each.expiresAt})`)
+
+/** Takes a review for its one signature. */
+export const takeReview = (
+  tx: Transaction,
+  challenge: string,
+  requestId: string,
+  userId: string,
+  now: number,
+) =>
+  tx.one<ReviewRow>(sql`
+    delete from reviews
+     where challenge = ${challenge} and request_id = ${requestId} and user_id = ${userId} and expires_at > ${now}
+    returning challenge, request_id, user_id, approval, nonce`)
+
+export const deleteReviews = (tx: Transaction, requestId: string) =>
+  tx.run(sql`delete from reviews where request_id = ${requestId}`)
+
+// Decisions
+
+export const insertDecision = (
+  tx: Transaction,
+  each: {
+    requestId: string
+    userId: string
+    decision: 'approved' | 'rejected'
+    channel: string
+    evidence: string | null
+    decidedAt: number
+  },
+) =>
+  tx.run(sql`
+    insert into decisions (request_id, user_id, decision, channel, evidence, decided_at)
+    values (${each.requestId}, ${each.userId}, ${each.decision}, ${each.channel}, ${each.evidence}, ${each.decidedAt})`)
+
+export async function evidenceOf(
+  db: Database,
+  requestId: string,
+  userId: string,
+): Promise<string | undefined> {
+  const [row] = await db.read<{ evidence: string | null }>(sql`
+    select evidence from decisions where request_id = ${requestId} and user_id = ${userId}`)
+  return row?.evidence ?? undefined
+}

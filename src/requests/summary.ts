@@ -1,0 +1,42 @@
+import { hash, randomBytes } from 'node:crypto'
+import { canonicalJson } from '#base/json.ts'
+import type { Client } from '#clients/store.ts'
+import type { TokenRequest } from './store.ts'
+
+/**
+ * What a user is shown of a request, and so what they sign: every field that the decision rests on, in the one spelling
+ * of RFC 8785. The page renders these fields alone; a change of any of them after display voids the approval.
+ */
+export function approvalText(request: TokenRequest, client: Client): string {
+  return canonicalJson({
+    v: 1,
+    decision: 'approve',
+    request_id: request.id,
+    client_id: client.id,
+    client_name: client.name,
+    user_id: request.userId,
+    scopes: [],
+    reason: request.reason,
+    from: request.address,
+    notifier_url: request.delivery === 'notifier' ? client.notifierUrl : null,
+    redirect_url: request.redirectUrl,
+    requested_at: request.requestedAt,
+    expires_at: request.expiresAt,
+    token_expires_at: request.tokenExpiresAt,
+  })
+}
+
+export const newNonce = (): Buffer => randomBytes(32)
+
+/**
+ * The WebAuthn challenge that stands for what was shown:
+ * `SHA-256("countersign-approval-v1" ‖ 0x00 ‖ nonce ‖ SHA-256(approval))`.
+ *
+ * @returns base64url, as `clientDataJSON` will hold it
+ */
+export function approvalChallenge(approval: string, nonce: Uint8Array): string {
+  const shown = hash('sha256', approval, 'buffer')
+  return hash('sha256', Buffer.concat([DOMAIN, nonce, shown]), 'base64url')
+}
+
+const DOMAIN = Buffer.from('countersign-approval-v1\0')

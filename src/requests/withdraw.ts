@@ -1,0 +1,34 @@
+import { recordEvent } from '#audit/events.ts'
+import { Refusal } from '#base/errors.ts'
+import { tidy } from './approve.ts'
+import type { RequestContext } from './context.ts'
+import { requirePending } from './review.ts'
+import { requestInside, settleRequest } from './store.ts'
+
+/**
+ * Takes back a request on the asker's own wish.
+ *
+ * @throws Refusal `request_not_found` (also for another client's), `request_settled`
+ */
+export async function withdrawRequest(
+  { db, now }: Pick<RequestContext, 'db' | 'now'>,
+  clientId: string,
+  id: string,
+) {
+  return db.transaction(async (tx) => {
+    const at = now()
+    const request = await requestInside(tx, id)
+    if (request?.clientId !== clientId) throw new Refusal('request_not_found')
+    requirePending(request, at)
+    if (!(await settleRequest(tx, id, 'withdrawn', at))) throw new Refusal('request_settled')
+    await recordEvent(tx, {
+      kind: 'withdrawn',
+      actor: 'client',
+      requestId: id,
+      userId: request.userId,
+      clientId,
+      at,
+    })
+    await tidy(tx, id, at)
+  })
+}

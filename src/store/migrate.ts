@@ -1,0 +1,32 @@
+import { readdir, readFile } from 'node:fs/promises'
+import type { Database } from './database.ts'
+import { sql } from './sql.ts'
+
+/**
+ * Brings the store to the form this release wants. Each migration runs once, in a transaction of its own that also
+ * notes its name; a second process that starts at the same time waits for the first and finds nothing to do.
+ *
+ * @returns the names of those that ran now
+ */
+export async function migrate(db: Database, now: number): Promise<string[]> {
+  const folder = new URL('./migrations/', import.meta.url)
+  const names = (await readdir(folder)).filter((name) => name.endsWith(`.${db.engine}.sql`)).sort()
+  const scripts = await Promise.all(
+    names.map(async (name) => ({ name, text: await readFile(new URL(name, folder), 'utf8') })),
+  )
+
+  return db.transaction(async (tx) => {
+    await tx.script(
+      'create table if not exists schema_migrations (name text primary key, applied_at bigint not null)',
+    )
+    const done = new Set(
+      (await tx.all<{ name: string }>(sql`select name from schema_migrations`)).map((row) => row.name),
+    )
+    const due = scripts.filter(({ name }) => !done.has(name))
+    for (const { name, text } of due) {
+      await tx.script(text)
+      await tx.run(sql`insert into schema_migrations (name, applied_at) values (${name}, ${now})`)
+    }
+    return due.map(({ name }) => name)
+  })
+}

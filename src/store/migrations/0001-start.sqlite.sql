@@ -1,0 +1,271 @@
+-- Times are epoch milliseconds, UTC. Each table belongs to one folder of src/, named above it.
+
+-- users
+create table users (
+  id text primary key,
+  handle text not null unique,
+  name text,
+  state text not null check (state in ('active', 'disabled')),
+  created_at integer not null
+) strict, without rowid;
+
+create table enrolments (
+  token_hash blob primary key check (length(token_hash) = 32),
+  user_id text not null references users (id),
+  created_at integer not null,
+  expires_at integer not null,
+  used_at integer
+) strict, without rowid;
+
+create table passkeys (
+  id text primary key,
+  user_id text not null references users (id),
+  credential_id text not null unique,
+  public_key blob not null,
+  sign_count integer not null,
+  transports text not null,
+  label text not null,
+  is_synced integer not null check (is_synced in (0, 1)),
+  created_at integer not null,
+  last_used_at integer
+) strict, without rowid;
+create index passkeys_of_user on passkeys (user_id);
+
+create table sessions (
+  id text primary key,
+  secret_hash blob not null unique check (length(secret_hash) = 32),
+  user_id text not null references users (id),
+  user_agent text,
+  address text,
+  created_at integer not null,
+  last_seen_at integer not null,
+  expires_at integer not null
+) strict, without rowid;
+create index sessions_of_user on sessions (user_id);
+
+-- A WebAuthn challenge is good for one answer to one question.
+create table challenges (
+  challenge text primary key,
+  purpose text not null check (purpose in ('enrol', 'sign_in', 'add_passkey')),
+  user_id text,
+  expires_at integer not null
+) strict, without rowid;
+
+-- clients
+create table clients (
+  id text primary key,
+  kind text not null check (kind in ('individual', 'initiator')),
+  user_id text references users (id),
+  name text not null,
+  state text not null check (state in ('under_review', 'active', 'rejected', 'expired', 'disabled')),
+  purpose text,
+  redirect_url text,
+  postback_url text,
+  notifier_url text,
+  created_at integer not null,
+  updated_at integer not null,
+  check (kind = 'initiator' or user_id is not null)
+) strict, without rowid;
+create index clients_of_user on clients (user_id);
+
+create table client_secrets (
+  id text primary key,
+  client_id text not null references clients (id),
+  hash blob not null check (length(hash) = 32),
+  prefix text not null,
+  created_at integer not null,
+  last_used_at integer
+) strict, without rowid;
+create index client_secrets_of_client on client_secrets (client_id);
+
+create table signing_secrets (
+  id text primary key,
+  client_id text not null references clients (id),
+  sealed blob not null,
+  created_at integer not null,
+  expires_at integer
+) strict, without rowid;
+create index signing_secrets_of_client on signing_secrets (client_id);
+
+-- requests
+create table token_requests (
+  id text primary key,
+  client_id text not null,
+  user_id text not null,
+  protocol text not null,
+  delivery text not null check (delivery in ('notifier', 'code', 'none')),
+  state text not null check (state in ('pending', 'approved', 'rejected', 'expired', 'withdrawn')),
+  reason text check (length(reason) <= 140),
+  address text,
+  redirect_url text,
+  redirect_state text,
+  -- Two open requests of one client and user that have the same fold are the same request.
+  fold text,
+  requested_at integer not null,
+  expires_at integer not null,
+  token_expires_at integer not null,
+  settled_at integer,
+  check ((state = 'pending') = (settled_at is null)),
+  check (expires_at > requested_at)
+) strict, without rowid;
+create unique index token_requests_pending on token_requests (user_id, client_id, fold) where state = 'pending';
+create index token_requests_of_user on token_requests (user_id, id);
+
+-- What was shown to whom, and is good for one signature.
+create table reviews (
+  challenge text primary key,
+  request_id text not null,
+  user_id text not null,
+  approval text not null,
+  nonce blob not null check (length(nonce) = 32),
+  created_at integer not null,
+  expires_at integer not null
+) strict, without rowid;
+create index reviews_of_request on reviews (request_id);
+
+create table decisions (
+  request_id text primary key,
+  user_id text not null,
+  decision text not null check (decision in ('approved', 'rejected')),
+  channel text not null,
+  evidence text,
+  decided_at integer not null,
+  check ((decision = 'approved') = (evidence is not null))
+) strict, without rowid;
+
+-- tokens
+create table tokens (
+  id text primary key,
+  hash blob not null unique check (length(hash) = 32),
+  request_id text not null unique,
+  client_id text not null,
+  user_id text not null,
+  state text not null check (state in ('active', 'revoked')),
+  issued_at integer not null,
+  expires_at integer not null,
+  revoked_at integer,
+  check ((state = 'revoked') = (revoked_at is not null))
+) strict, without rowid;
+create index tokens_of_user on tokens (user_id, id);
+
+create table signing_keys (
+  id text primary key,
+  public_jwk text not null,
+  sealed blob not null,
+  created_at integer not null,
+  retired_at integer
+) strict, without rowid;
+
+create table authorization_codes (
+  hash blob primary key check (length(hash) = 32),
+  request_id text not null unique,
+  client_id text not null,
+  user_id text not null,
+  redirect_url text not null,
+  sealed blob,
+  expires_at integer not null,
+  used_at integer
+) strict, without rowid;
+
+-- notices
+create table contacts (
+  id text primary key,
+  user_id text not null references users (id),
+  channel text not null,
+  address text not null,
+  -- The messenger's own id of the user, learned from what it sends us.
+  scoped_id text,
+  state text not null check (state in ('active', 'suspended')),
+  created_at integer not null,
+  unique (channel, address)
+) strict, without rowid;
+create index contacts_of_user on contacts (user_id);
+
+create table notices (
+  id text primary key,
+  request_id text not null,
+  client_id text not null,
+  user_id text not null,
+  contact_id text not null,
+  channel text not null,
+  state text not null check (state in ('queued', 'sent', 'delivered', 'shown', 'failed', 'cancelled')),
+  external_id text,
+  failure text,
+  expires_at integer not null,
+  created_at integer not null,
+  updated_at integer not null
+) strict, without rowid;
+create index notices_of_request on notices (request_id);
+create unique index notices_by_external_id on notices (channel, external_id) where external_id is not null;
+
+-- deliveries
+create table deliveries (
+  id text primary key,
+  request_id text not null unique,
+  client_id text not null,
+  user_id text not null,
+  token_id text not null,
+  url text not null,
+  state text not null check (state in ('queued', 'delivered', 'undeliverable')),
+  expires_at integer not null,
+  created_at integer not null,
+  settled_at integer,
+  check ((state = 'queued') = (settled_at is null))
+) strict, without rowid;
+
+-- The sealed payload stands apart and leaves in the transaction that records the 2xx.
+create table delivery_payloads (
+  delivery_id text primary key,
+  sealed blob not null
+) strict, without rowid;
+
+create table delivery_attempts (
+  delivery_id text not null,
+  number integer not null,
+  state text not null check (state in ('started', 'succeeded', 'failed', 'unknown')),
+  started_at integer not null,
+  ended_at integer,
+  status integer,
+  failure text,
+  response text,
+  primary key (delivery_id, number),
+  check ((state = 'started') = (ended_at is null))
+) strict, without rowid;
+
+-- outbox
+create table outbox (
+  id text primary key,
+  kind text not null check (kind in ('notify', 'deliver', 'expire')),
+  ref text not null,
+  lane text not null,
+  due_at integer not null,
+  lease_until integer not null,
+  attempt integer not null
+) strict, without rowid;
+create index outbox_due on outbox (kind, due_at);
+
+-- audit
+create table events (
+  seq integer primary key autoincrement,
+  request_id text,
+  user_id text,
+  client_id text,
+  kind text not null,
+  detail text,
+  actor text not null,
+  address text,
+  at integer not null
+) strict;
+create index events_of_request on events (request_id) where request_id is not null;
+
+-- channels/whatsapp: what the webhook has brought already
+create table whatsapp_events (
+  id text primary key,
+  received_at integer not null
+) strict, without rowid;
+
+-- Facts of the whole store, for instance a value sealed by the master key that shows whether the key is the right one.
+create table store_facts (
+  name text primary key,
+  value blob not null
+) strict, without rowid;

@@ -1,0 +1,105 @@
+import type { Database, Transaction } from '#store/database.ts'
+import { sql } from '#store/sql.ts'
+
+export interface Token {
+  id: string
+  requestId: string
+  clientId: string
+  userId: string
+  state: 'active' | 'revoked'
+  issuedAt: number
+  expiresAt: number
+  revokedAt: number | null
+}
+
+export const insertToken = (
+  tx: Transaction,
+  each: Omit<Token, 'state' | 'revokedAt'> & { hash: Uint8Array },
+) =>
+  tx.run(sql`
+    insert into tokens (id, hash, request_id, client_id, user_id, state, issued_at, expires_at)
+    values (${each.id}, ${each.hash}, ${each.requestId}, ${each.clientId}, ${each.userId}, 'active',
+            ${each.issuedAt}, ${each.expiresAt})`)
+
+/** Ends a token. Undefined if it has ended already. */
+export const revokeTokenRow = (tx: Transaction, id: string, now: number) =>
+  tx.one<Token>(sql`
+    update tokens set state = 'revoked', revoked_at = ${now}
+     where id = ${id} and state = 'active' and expires_at > ${now}
+    returning id, request_id, client_id, user_id, state, issued_at, expires_at, revoked_at`)
+
+export async function tokenByHash(db: Database, hash: Uint8Array): Promise<Token | undefined> {
+  const [token] = await db.read<Token>(sql`
+    select id, request_id, client_id, user_id, state, issued_at, expires_at, revoked_at from tokens where hash = ${hash}`)
+  return token
+}
+
+export async function tokenOfRequest(db: Database, requestId: string): Promise<Token | undefined> {
+  const [token] = await db.read<Token>(sql`
+    select id, request_id, client_id, user_id, state, issued_at, expires_at, revoked_at
+      from tokens where request_id = ${requestId}`)
+  return token
+}
+
+export async function tokenById(db: Database, id: string): Promise<Token | undefined> {
+  const [token] = await db.read<Token>(sql`
+    select id, request_id, client_id, user_id, state, issued_at, expires_at, revoked_at from tokens where id = ${id}`)
+  return token
+}
+
+export const tokensOfUser = (db: Database, userId: string, limit: number) =>
+  db.read<Token>(sql`
+    select id, request_id, client_id, user_id, state, issued_at, expires_at, revoked_at
+      from tokens where user_id = ${userId} order by id desc limit ${limit}`)
+
+// Signing keys
+
+export const insertSigningKey = (
+  tx: Transaction,
+  each: { id: string; publicJwk: string; sealed: Uint8Array; createdAt: number },
+) =>
+  tx.run(sql`
+    insert into signing_keys (id, public_jwk, sealed, created_at)
+    values (${each.id}, ${each.publicJwk}, ${each.sealed}, ${each.createdAt})`)
+
+export const liveSigningKeys = (tx: Transaction) =>
+  tx.all<{ id: string; publicJwk: string; sealed: Uint8Array }>(sql`
+    select id, public_jwk, sealed from signing_keys where retired_at is null order by created_at desc`)
+
+// Authorization codes (RFC 6749 §4.1.2)
+
+export const insertCode = (
+  tx: Transaction,
+  each: {
+    hash: Uint8Array
+    requestId: string
+    clientId: string
+    userId: string
+    redirectUrl: string
+    sealed: Uint8Array
+    expiresAt: number
+  },
+) =>
+  tx.run(sql`
+    insert into authorization_codes (hash, request_id, client_id, user_id, redirect_url, sealed, expires_at)
+    values (${each.hash}, ${each.requestId}, ${each.clientId}, ${each.userId}, ${each.redirectUrl}, ${each.sealed},
+            ${each.expiresAt})`)
+
+export const codeByHash = (tx: Transaction, hash: Uint8Array) =>
+  tx.one<{
+    requestId: string
+    clientId: string
+    userId: string
+    redirectUrl: string
+    sealed: Uint8Array | null
+    expiresAt: number
+    usedAt: number | null
+  }>(sql`
+    select request_id, client_id, user_id, redirect_url, sealed, expires_at, used_at
+      from authorization_codes where hash = ${hash}`)
+
+/** Uses up a code; the sealed token leaves with it. */
+export const markCodeUsed = (tx: Transaction, hash: Uint8Array, now: number) =>
+  tx.run(
+    sql`update authorization_codes set used_at = ${now}, sealed = null where hash = ${hash} and used_at is null`,
+  )

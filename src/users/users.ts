@@ -1,0 +1,60 @@
+import { type Clock, DAY, MINUTE } from '#base/clock.ts'
+import { Refusal } from '#base/errors.ts'
+import { newId } from '#base/ids.ts'
+import { hashSecret, newSecret } from '#base/secrets.ts'
+import type { Database, Transaction } from '#store/database.ts'
+import { insertEnrolment, insertUser, type User, userByIdOrHandle } from './store.ts'
+
+/** The pages' own place on the web, as WebAuthn needs to know it. */
+export interface Site {
+  /** For instance `https://sign.example.com`, without a slash at the end. */
+  origin: string
+  /** Relying party id: the host name (WebAuthn Level 3 §4). */
+  rpId: string
+}
+
+export interface UsersContext {
+  db: Database
+  now: Clock
+  site: Site
+}
+
+/** A person needs time to find their phone; a challenge left lying is worth nothing after this. */
+export const CHALLENGE_LIFE_MS = 10 * MINUTE
+/** An enrolment link works once, and this long. */
+const ENROLMENT_LIFE_MS = 3 * DAY
+
+/**
+ * Adds an account holder and makes the one-time link by which they bind their first passkey.
+ *
+ * @param id the operator's own id of the user (a client code, say); one is made if there is none
+ * @param also what else must be noted of the user, or there is no user
+ * @throws Refusal `handle_taken`
+ */
+export async function addUser(
+  { db, now, site }: UsersContext,
+  { handle, name, id = newId('usr') }: { handle: string; name?: string | undefined; id?: string | undefined },
+  also?: (tx: Transaction, userId: string) => Promise<void>,
+): Promise<{ userId: string; enrolmentUrl: string }> {
+  const token = newSecret('cs_enrol')
+  await db.transaction(async (tx) => {
+    const inserted = await insertUser(tx, { id, handle, name: name ?? null, createdAt: now() })
+    if (!inserted) throw new Refusal('handle_taken')
+    await insertEnrolment(tx, {
+      tokenHash: hashSecret(token),
+      userId: id,
+      createdAt: now(),
+      expiresAt: now() + ENROLMENT_LIFE_MS,
+    })
+    await also?.(tx, id)
+  })
+  return { userId: id, enrolmentUrl: `${site.origin}/enrol#${token}` }
+}
+
+/** @throws Refusal `user_not_found`, `user_disabled` */
+export async function requireUser({ db }: { db: Database }, idOrHandle: string): Promise<User> {
+  const user = await userByIdOrHandle(db, idOrHandle)
+  if (!user) throw new Refusal('user_not_found')
+  if (user.state !== 'active') throw new Refusal('user_disabled')
+  return user
+}

@@ -1,0 +1,1 @@
+export { createPasskey, type SoftwarePasskey } from '../../demo/passkey.ts'

@@ -1,0 +1,80 @@
+import type { ComponentChildren } from 'preact'
+import type { Approval, RequestDetail } from '../../src/api/contract.ts'
+import { span, when } from '../ui/format.ts'
+import { Heading } from '../ui/heading.tsx'
+import { rich, t } from '../ui/text.ts'
+import { Destination } from './destination.tsx'
+
+interface Props {
+  approval: Approval
+  /** What came before; it is not part of what is signed. */
+  history: Pick<RequestDetail, 'approvals_before' | 'last_approved_at'>
+}
+
+/** The request as it is signed: who asks, what it gets, for how long, where it goes, why, and from where. */
+export function Letter({ approval, history }: Props) {
+  const { client_name, scopes, reason, from, requested_at, token_expires_at } = approval
+  return (
+    <>
+      <Heading title={t('request.title', { app: client_name })}>
+        {rich('request.title', { app: <bdi class="app">{client_name}</bdi> })}
+      </Heading>
+      <p class="lead">{t('request.lead')}</p>
+      <dl class="letter">
+        <Line label={t('request.what')}>
+          {scopes.length ? (
+            <ul>
+              {scopes.map((scope) => (
+                <li key={scope}>
+                  <bdi>{scope}</bdi>
+                </li>
+              ))}
+            </ul>
+          ) : (
+            t('request.fullAccess')
+          )}
+        </Line>
+        <Line label={t('request.howLong')}>
+          {t('request.until', {
+            ends: when(token_expires_at),
+            length: span(token_expires_at - requested_at),
+          })}
+        </Line>
+        <Line label={t('request.where')}>
+          <Destination approval={approval} />
+        </Line>
+        <Line label={t('request.why')}>
+          {reason ? (
+            <>
+              {t('request.appSays')}
+              <blockquote>
+                <bdi dir="auto">{reason}</bdi>
+              </blockquote>
+            </>
+          ) : (
+            t('request.noReason')
+          )}
+        </Line>
+        <Line label={t('request.from')}>
+          {from ? rich('request.about', { address: <bdi>{from}</bdi> }) : t('request.fromUnknown')}
+          <p class="quiet">{t('request.at', { at: when(requested_at) })}</p>
+        </Line>
+        <Line label={t('request.before')}>{beforeOf(history)}</Line>
+      </dl>
+    </>
+  )
+}
+
+function Line({ label, children }: { label: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{label}</dt>
+      <dd>{children}</dd>
+    </div>
+  )
+}
+
+function beforeOf({ approvals_before: count, last_approved_at }: Props['history']) {
+  if (!count) return t('request.never')
+  return t('request.times', { count, last: last_approved_at === null ? '' : when(last_approved_at) })
+}

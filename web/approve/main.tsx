@@ -1,0 +1,40 @@
+import { render } from 'preact'
+import lazy, { ErrorBoundary } from 'preact-iso/lazy'
+import { LocationProvider, Route, Router } from 'preact-iso/router'
+import { chooseLanguage } from '../ui/text.ts'
+import { AuthorizePage } from './authorize.tsx'
+import { HistoryPage } from './history.tsx'
+import { InboxPage } from './inbox.tsx'
+import { NotFoundPage } from './not-found.tsx'
+import { RequestPage } from './request.tsx'
+import { SignInPage } from './sign-in.tsx'
+import { TokensPage } from './tokens.tsx'
+
+// The first load is for reading and deciding, on a cheap phone; these pages are opened seldom, and fetched then.
+const EnrolPage = lazy(() => import('./enrol.tsx').then((page) => page.EnrolPage))
+const SecurityPage = lazy(() => import('./security.tsx').then((page) => page.SecurityPage))
+const AppsPage = lazy(() => import('../console/apps.tsx').then((page) => page.AppsPage))
+
+function Pages() {
+  return (
+    <LocationProvider>
+      <ErrorBoundary>
+        <Router>
+          <Route path="/" component={InboxPage} />
+          <Route path="/r/:id" component={RequestPage} />
+          <Route path="/tokens" component={TokensPage} />
+          <Route path="/history" component={HistoryPage} />
+          <Route path="/security" component={SecurityPage} />
+          <Route path="/apps" component={AppsPage} />
+          <Route path="/enrol" component={EnrolPage} />
+          <Route path="/sign-in" component={SignInPage} />
+          <Route path="/authorize" component={AuthorizePage} />
+          <Route default component={NotFoundPage} />
+        </Router>
+      </ErrorBoundary>
+    </LocationProvider>
+  )
+}
+
+await chooseLanguage()
+render(<Pages />, document.getElementById('app') as HTMLElement)

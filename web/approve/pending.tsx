@@ -1,0 +1,80 @@
+import { WebAuthnAbortService } from '@simplewebauthn/browser'
+import { useEffect, useState } from 'preact/hooks'
+import type { RequestDetail } from '../../src/api/contract.ts'
+import { useAction } from '../ui/action.ts'
+import { Button } from '../ui/button.tsx'
+import { Failure } from '../ui/failure.tsx'
+import { Skeleton } from '../ui/skeleton.tsx'
+import { t } from '../ui/text.ts'
+import { AlteredRequest } from './altered.tsx'
+import { approve, Changed, type Decision, isSettled, reject } from './decide.ts'
+import { Letter } from './letter.tsx'
+import { Altered, type Shown, takeReview } from './take-review.ts'
+import { TimeLeft } from './time-left.tsx'
+import { useArmed } from './use-armed.ts'
+
+interface Props {
+  request: RequestDetail
+  timeLeft: number
+  onDecided: (decision: Decision) => Promise<void>
+  /** Someone or something else was faster. */
+  onSettled: () => Promise<void>
+}
+
+/** A request that waits: read it, then reject or approve. */
+export function PendingRequest({ request, timeLeft, onDecided, onSettled }: Props) {
+  const [shown, setShown] = useState<Shown>()
+  const [hasChanged, setChanged] = useState(false)
+
+  const open = useAction(() => takeReview(request.id).then(setShown).catch(unlessSettled))
+  const approval = useAction(() =>
+    shown
+      ? approve(request.id, shown).then(onDecided).catch(readAgain).catch(unlessSettled)
+      : Promise.resolve(),
+  )
+  const rejection = useAction(() => reject(request.id).then(onDecided).catch(unlessSettled))
+
+  useEffect(() => {
+    open.run()
+    // Decided elsewhere while the passkey was being asked for: its prompt goes too.
+    return () => WebAuthnAbortService.cancelCeremony()
+  }, [])
+
+  function unlessSettled(error: unknown) {
+    if (!isSettled(error)) throw error
+    return onSettled()
+  }
+
+  function readAgain(error: unknown) {
+    if (!(error instanceof Changed)) throw error
+    setShown(error.now)
+    setChanged(true)
+  }
+
+  const isArmed = useArmed(shown?.text ?? '')
+  const failure = approval.error ?? rejection.error
+  if (open.error instanceof Altered || failure instanceof Altered) return <AlteredRequest />
+  if (!shown) return open.error === undefined ? <Skeleton /> : <Failure error={open.error} retry={open.run} />
+
+  return (
+    <article>
+      {hasChanged && (
+        <p class="failure" role="alert">
+          {t('request.changed')}
+        </p>
+      )}
+      <Letter approval={shown.approval} history={request} />
+      <TimeLeft ms={timeLeft} />
+      <Failure error={failure} />
+      <div class="pair decide">
+        <Button isBusy={rejection.isBusy} onClick={rejection.run}>
+          {t('request.reject')}
+        </Button>
+        <Button kind="primary" isBusy={approval.isBusy} isDisabled={!isArmed} onClick={approval.run}>
+          {t('request.approve')}
+        </Button>
+      </div>
+      <p class="quiet">{t('request.decideHelp')}</p>
+    </article>
+  )
+}

@@ -1,0 +1,31 @@
+import { useAction } from '../ui/action.ts'
+import { remove } from '../ui/api.ts'
+import { Button } from '../ui/button.tsx'
+import { Failure } from '../ui/failure.tsx'
+import { Heading } from '../ui/heading.tsx'
+import { Shell } from '../ui/shell.tsx'
+import { t } from '../ui/text.ts'
+import { Passkeys } from './passkeys.tsx'
+import { Sessions } from './sessions.tsx'
+
+export function SecurityPage() {
+  const signOut = useAction(async () => {
+    await remove('/v1/session')
+    // A new document, so that nothing of this user stays in memory.
+    location.assign('/sign-in')
+  })
+  return (
+    <Shell>
+      <Heading title={t('security.title')} />
+      <p class="lead">{t('security.lead')}</p>
+      <Passkeys />
+      <Sessions />
+      <section>
+        <Failure error={signOut.error} />
+        <Button isBusy={signOut.isBusy} onClick={signOut.run}>
+          {t('security.signOut')}
+        </Button>
+      </section>
+    </Shell>
+  )
+}

@@ -1,0 +1,30 @@
+import type { Approval, Review } from '../../src/api/contract.ts'
+import { post } from '../ui/api.ts'
+import { challengeOf } from './challenge.ts'
+
+/** What is on the screen, and what a passkey is asked to sign: the same. */
+export interface Shown {
+  approval: Approval
+  text: string
+  options: Review['options']
+}
+
+/** What would be signed is not what would be shown. */
+export class Altered extends Error {
+  override readonly name = 'Altered'
+}
+
+/**
+ * Opens a request for decision.
+ *
+ * @throws Altered when the challenge is not the one of this text, or the text is about something else
+ */
+export async function takeReview(requestId: string): Promise<Shown> {
+  const review = await post<Review>(`/v1/me/requests/${requestId}/review`)
+  if ((await challengeOf(review)) !== review.options.challenge) throw new Altered()
+
+  const approval = JSON.parse(review.approval) as Approval
+  const isOurs = approval.v === 1 && approval.decision === 'approve' && approval.request_id === requestId
+  if (!isOurs) throw new Altered()
+  return { approval, text: review.approval, options: review.options }
+}

@@ -1,0 +1,35 @@
+import type { RequestDetail } from '../../src/api/contract.ts'
+import { en } from '../locales/en.ts'
+import { when } from '../ui/format.ts'
+import { type Key, t } from '../ui/text.ts'
+
+/** What happened to a request, step by step. */
+export function Timeline({ events }: { events: RequestDetail['timeline'] }) {
+  return (
+    <details>
+      <summary>{t('timeline.title')}</summary>
+      <ol class="timeline">
+        {events.map(({ kind, at, detail }) => (
+          <li key={`${kind} ${at}`}>
+            {nameOf(kind)}
+            {detail && (
+              <>
+                {': '}
+                <bdi>{detail}</bdi>
+              </>
+            )}
+            <time class="quiet" dateTime={new Date(at).toISOString()}>
+              {when(at)}
+            </time>
+          </li>
+        ))}
+      </ol>
+    </details>
+  )
+}
+
+/** A newer server may know of events that these pages have no words for. */
+function nameOf(kind: string): string {
+  const key = `event.${kind}` as Extract<Key, `event.${string}`>
+  return key in en ? t(key) : kind.replaceAll('_', ' ')
+}

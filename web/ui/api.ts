@@ -1,0 +1,47 @@
+import type { Problem } from '../../src/api/contract.ts'
+import { syncClock } from './clock.ts'
+import { t } from './text.ts'
+
+/** A no of the server; its message is the sentence for people. */
+export class ApiProblem extends Error {
+  override readonly name = 'ApiProblem'
+  readonly problem: Problem
+
+  constructor(problem: Problem) {
+    super(problem.detail)
+    this.problem = problem
+  }
+}
+
+export const get = <T>(path: string) => call<T>('GET', path)
+export const post = <T>(path: string, body: object = {}) => call<T>('POST', path, body)
+export const patch = <T>(path: string, body: object) => call<T>('PATCH', path, body)
+export const remove = (path: string) => call<void>('DELETE', path)
+
+async function call<T>(method: string, path: string, body?: object): Promise<T> {
+  const response = await fetch(path, {
+    method,
+    credentials: 'same-origin',
+    ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  }).catch((cause) => {
+    throw new Error(t('error.unreachable'), { cause })
+  })
+  syncClock(response.headers.get('date'))
+  if (response.status === 401 && !isDoor(path)) {
+    // A new document: nothing that was read for the last user stays in memory, and what waits here never comes.
+    location.replace(`/sign-in?to=${encodeURIComponent(location.pathname + location.search)}`)
+    return new Promise(() => {})
+  }
+  if (!response.ok) throw new ApiProblem(await problemOf(response))
+  return response.status === 204 ? (undefined as T) : response.json()
+}
+
+/** A 401 of these means a wrong passkey or link, not that a session is missing. */
+const isDoor = (path: string) => /^\/v1\/(session|enrolment)\b/.test(path)
+
+/** A proxy in front of the server may answer with something else than a problem. */
+async function problemOf(response: Response): Promise<Problem> {
+  const body: Partial<Problem> = await response.json().catch(() => ({}))
+  const { status } = response
+  return { type: 'about:blank', title: '', code: 'unknown', detail: t('error.server'), ...body, status }
+}

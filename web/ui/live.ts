@@ -1,0 +1,39 @@
+import { useEffect } from 'preact/hooks'
+
+type Reader = () => unknown
+const readers = new Set<Reader>()
+
+/** Reads anew whenever something happened to a request of this user, or the page comes back into view. */
+export function useLive(read: Reader) {
+  useEffect(() => {
+    readers.add(read)
+    stayConnected()
+    return () => void readers.delete(read)
+  }, [read])
+}
+
+let source: EventSource | undefined
+
+/** Opens the one connection to the server's events. It lasts as long as the document, across its pages. */
+function stayConnected() {
+  if (source) return
+  source = connect()
+  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && readAll())
+
+  // A dropped connection comes back by itself; one that was answered with an error stays closed.
+  setInterval(() => {
+    if (source?.readyState === EventSource.CLOSED) source = connect()
+  }, 10_000)
+}
+
+function connect() {
+  const opened = new EventSource('/v1/me/events')
+  opened.addEventListener('request', readAll)
+  // Nobody told what happened before it was open.
+  opened.addEventListener('open', readAll)
+  return opened
+}
+
+function readAll() {
+  for (const read of readers) read()
+}

@@ -1,0 +1,69 @@
+import type { ComponentChildren } from 'preact'
+import { useEffect } from 'preact/hooks'
+import { useLocation } from 'preact-iso/router'
+import { readInbox, useInbox } from './inbox.ts'
+import { useLive } from './live.ts'
+import { type Key, t } from './text.ts'
+import { Wordmark } from './wordmark.tsx'
+
+const places: [path: string, name: Extract<Key, `nav.${string}`>][] = [
+  ['/', 'nav.inbox'],
+  ['/tokens', 'nav.tokens'],
+  ['/history', 'nav.history'],
+  ['/security', 'nav.security'],
+  ['/apps', 'nav.apps'],
+]
+
+/** The frame of every page of someone who is signed in. */
+export function Shell({ children, isWide }: { children: ComponentChildren; isWide?: boolean }) {
+  const { path } = useLocation()
+  useLive(readInbox)
+  useEffect(() => void readInbox(), [])
+
+  return (
+    <div class={isWide ? 'page wide' : 'page'}>
+      <header>
+        <a class="home" href="/">
+          <Wordmark />
+        </a>
+        <nav aria-label={t('nav.label')}>
+          {places.map(([to, name]) => (
+            <a key={to} href={to} {...(path === to && { 'aria-current': 'page' })}>
+              {t(name)}
+              {to === '/' && <Count />}
+            </a>
+          ))}
+        </nav>
+      </header>
+      <main>{children}</main>
+    </div>
+  )
+}
+
+function Count() {
+  const { page } = useInbox()
+  const waiting = page?.requests.length ?? 0
+  if (!waiting) return null
+  return (
+    <>
+      {' '}
+      <span class="count">
+        {waiting}
+        {page?.next && '+'}
+        <span class="unseen"> {t('nav.waiting')}</span>
+      </span>
+    </>
+  )
+}
+
+/** The frame of the pages before sign-in. */
+export function Porch({ children }: { children: ComponentChildren }) {
+  return (
+    <div class="page porch">
+      <header>
+        <Wordmark />
+      </header>
+      <main>{children}</main>
+    </div>
+  )
+}
