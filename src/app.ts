@@ -13,6 +13,8 @@ import { type Clock, MINUTE } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import { createLiveHub } from '#channels/live/hub.ts'
 import { liveRoutes } from '#channels/live/routes.ts'
+import { createWhatsappChannel } from '#channels/whatsapp/channel.ts'
+import { whatsappRoutes } from '#channels/whatsapp/webhook.ts'
 import { deliverHandler } from '#deliveries/deliver.ts'
 import { healthRoutes } from '#http/health.ts'
 import { callLimit } from '#http/limits.ts'
@@ -32,7 +34,7 @@ import { sql } from '#store/sql.ts'
 import { openSqlite } from '#store/sqlite.ts'
 import { loadSigningKey } from '#tokens/keys.ts'
 import { sweepUsers } from '#users/sweep.ts'
-import { type Config, SettingError } from './config.ts'
+import { type Config, SettingError, whatsappSettings } from './config.ts'
 import { openAdminKey, openVault } from './keys.ts'
 
 export interface App {
@@ -85,9 +87,12 @@ export async function startApp({ config, log, now = Date.now, pages }: AppOption
     payloads: { upstox: upstoxPayload },
     nextExpiry: dailyExpiry(config.dailyExpiry),
     limitClient: callLimit(config.rateLimit, now),
+    limitStranger: callLimit([{ most: SIGN_INS_A_MINUTE, ms: MINUTE }], now),
     limitAddress: callLimit([{ most: FAILURES_A_MINUTE, ms: MINUTE }], now),
   }
+  const whatsapp = whatsappSettings(config)
   const channels = new Map<string, Channel>()
+  if (whatsapp) channels.set('whatsapp', createWhatsappChannel(whatsapp, context))
   const hub = createLiveHub({ db, log })
 
   await server.register(async (scope) => {
@@ -103,6 +108,7 @@ export async function startApp({ config, log, now = Date.now, pages }: AppOption
   await server.register(async (scope) => adminRoutes(scope as Server, context, adminKey.hash))
   askRoutes(server, context)
   await upstoxRoutes(server, context)
+  if (whatsapp) await whatsappRoutes(server, context, whatsapp)
   healthRoutes(server, () => db.read(sql`select 1 as ready`))
   await pageRoutes(server, { folder: pages, isSecure: origin.startsWith('https:') })
 
@@ -140,6 +146,8 @@ export async function startApp({ config, log, now = Date.now, pages }: AppOption
 
 /** How often what has ended (challenges, sessions) is cleared away. */
 const SWEEP_MS = 10 * MINUTE
+/** Calls for sign-in and enrolment from one address in a minute; each is a row and some work. */
+const SIGN_INS_A_MINUTE = 600
 /** Wrong secrets from one address in a minute; they cannot be guessed, so this only guards our time. */
 const FAILURES_A_MINUTE = 6_000
 

@@ -7,6 +7,7 @@ enableCompileCache()
 
 const COMMANDS = {
   serve: { about: 'start the server', load: () => import('./commands/serve.ts') },
+  demo: { about: 'show the whole flow on a temporary store', load: () => import('./commands/demo.ts') },
   user: { about: 'add an account holder', load: () => import('./commands/user.ts') },
   client: { about: 'register an app that asks', load: () => import('./commands/client.ts') },
   evidence: {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Temporal } from 'temporal-polyfill'
 import { HOUR, MINUTE, SECOND } from '#base/clock.ts'
+import type { WhatsappSettings } from '#channels/whatsapp/channel.ts'
 import type { Window } from '#http/limits.ts'
 import type { DailyExpiry } from '#requests/expiry.ts'
 
@@ -190,6 +191,35 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   if (unknown)
     throw new SettingError(`There is no setting ${unknown}. “countersign serve --help” lists them all.`)
   return config as Config
+}
+
+/** The settings without which WhatsApp is off. */
+export const WHATSAPP_NEEDS = [
+  'whatsappPhoneNumberId',
+  'whatsappAccessToken',
+  'whatsappAppSecret',
+  'whatsappVerifyToken',
+] as const
+
+/** Names of those that are not set. */
+export const missingForWhatsapp = (config: Config): string[] =>
+  WHATSAPP_NEEDS.filter((each) => !config[each]).map((each) => `COUNTERSIGN_${settings[each].env}`)
+
+/** The WhatsApp channel's settings, once all of them are there. */
+export function whatsappSettings(config: Config): WhatsappSettings | undefined {
+  const { whatsappPhoneNumberId, whatsappAccessToken, whatsappAppSecret, whatsappVerifyToken } = config
+  if (!whatsappPhoneNumberId || !whatsappAccessToken || !whatsappAppSecret || !whatsappVerifyToken)
+    return undefined
+  return {
+    apiUrl: config.whatsappApi,
+    apiVersion: config.whatsappApiVersion,
+    phoneNumberId: whatsappPhoneNumberId,
+    accessToken: whatsappAccessToken,
+    appSecret: whatsappAppSecret,
+    verifyToken: whatsappVerifyToken,
+    templateName: config.whatsappTemplate,
+    templateLanguage: config.whatsappTemplateLanguage,
+  }
 }
 
 /** All settings as text, for `--help`. */

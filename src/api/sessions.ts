@@ -15,8 +15,13 @@ import { Credential, Id } from './shapes.ts'
 
 const Label = Type.Optional(Type.String({ maxLength: 60 }))
 
+interface SessionContext extends UsersContext {
+  /** Counts one call of somebody who is not signed in, and refuses it when there were too many. */
+  limitStranger: (address: string) => void
+}
+
 /** Enrolment, sign-in, and what a user may see and end of it. */
-export function sessionRoutes(server: Server, context: UsersContext) {
+export function sessionRoutes(server: Server, context: SessionContext) {
   const { db, now, site } = context
   const cookie = sessionCookie(site.origin)
   const startSession = (reply: FastifyReply, userId: string, secret: string) => {
@@ -26,19 +31,24 @@ export function sessionRoutes(server: Server, context: UsersContext) {
 
   const token = Type.String({ minLength: 1, maxLength: 200 })
   server.post('/v1/enrolment/options', { schema: { body: Type.Object({ token }) } }, async (http) => {
+    context.limitStranger(http.ip)
     const { options, user } = await enrolmentOptions(context, http.body.token)
     return { options: options as unknown as Record<string, unknown>, user } satisfies EnrolmentOptions
   })
 
   const enrolment = Type.Object({ token, credential: Credential, label: Label })
   server.post('/v1/enrolment', { schema: { body: enrolment } }, async (http, reply) => {
+    context.limitStranger(http.ip)
     const { token, credential, label } = http.body
     const passkey = credential as unknown as RegistrationResponseJSON
     const made = await enrol(context, token, passkey, labelOf(label), deviceOf(http))
     return startSession(reply, made.userId, made.sessionSecret)
   })
 
-  server.post('/v1/session/options', async () => ({ options: await signInOptions(context) }))
+  server.post('/v1/session/options', async (http) => {
+    context.limitStranger(http.ip)
+    return { options: await signInOptions(context) }
+  })
 
   server.post(
     '/v1/session',

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import { whatsappAdvice } from '#channels/whatsapp/doctor.ts'
 import { sql } from '#store/sql.ts'
 import { openStore } from '../app.ts'
-import { type Config, readConfig } from '../config.ts'
+import { type Config, missingForWhatsapp, readConfig, WHATSAPP_NEEDS, whatsappSettings } from '../config.ts'
 import { openVault } from '../keys.ts'
 import { PAGES_FOLDER } from './pages-folder.ts'
 import { readWords } from './usage.ts'
@@ -88,19 +89,12 @@ function pages(): Finding {
 
 function whatsapp(config: Config): Finding {
   const what = 'WhatsApp'
-  const needed = {
-    COUNTERSIGN_WHATSAPP_PHONE_NUMBER_ID: config.whatsappPhoneNumberId,
-    COUNTERSIGN_WHATSAPP_ACCESS_TOKEN: config.whatsappAccessToken,
-    COUNTERSIGN_WHATSAPP_APP_SECRET: config.whatsappAppSecret,
-    COUNTERSIGN_WHATSAPP_VERIFY_TOKEN: config.whatsappVerifyToken,
-  }
-  const missing = Object.entries(needed).flatMap(([name, value]) => (value ? [] : [name]))
-  if (missing.length === 0) return { state: 'ok', what, say: `on, by way of ${config.whatsappApi}` }
-  const how = 'docs/whatsapp.md tells how to get them'
-  if (missing.length === Object.keys(needed).length) {
-    return { state: 'off', what, say: `off. To turn it on set ${missing.join(', ')}; ${how}.` }
-  }
-  return { state: 'bad', what, say: `half set up. Missing: ${missing.join(', ')}; ${how}.` }
+  const settings = whatsappSettings(config)
+  if (settings) return { state: 'ok', what, say: whatsappAdvice(settings) }
+  const missing = missingForWhatsapp(config)
+  return missing.length === WHATSAPP_NEEDS.length
+    ? { state: 'off', what, say: whatsappAdvice(undefined) }
+    : { state: 'bad', what, say: `half set up. Missing: ${missing.join(', ')}. See docs/whatsapp.md.` }
 }
 
 function development({ isDev }: Config): Finding {

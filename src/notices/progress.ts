@@ -6,7 +6,7 @@ import { type Notice, type NoticeState, noticeById, setNoticeState } from './sto
 const RANK: Record<NoticeState, number> = {
   queued: 0,
   cancelled: 0,
-  failed: 0,
+  failed: 1,
   sent: 1,
   delivered: 2,
   shown: 3,

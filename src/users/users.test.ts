@@ -200,3 +200,12 @@ test('users have one handle and one id each, and a bad phone number leaves nobod
 })
 
 const localOrigin = (server: { port: number }) => `http://127.0.0.1:${server.port}`
+
+test('one address asks to sign in only so often', async () => {
+  await using server = await startServer()
+  const session = startSession(server.origin)
+  const statuses = new Set<number>()
+  for (let i = 0; i < 601; i += 1)
+    statuses.add((await session.call('POST', '/v1/session/options', {})).status)
+  assert.deepEqual([...statuses], [200, 429])
+})

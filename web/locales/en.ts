@@ -142,6 +142,7 @@ export const en = {
   'event.token_undeliverable': 'Access could not be sent',
   'event.token_revoked': 'Access revoked',
   'event.delivery_late': 'A late answer to the sending',
+  'event.whatsapp_tap_refused': 'A tap on WhatsApp that did not count',
 
   'tokens.title': 'Out now',
   'tokens.lead': {

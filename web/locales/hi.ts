@@ -139,6 +139,7 @@ export default {
   'event.token_undeliverable': 'एक्सेस नहीं भेजा जा सका',
   'event.token_revoked': 'एक्सेस रद्द',
   'event.delivery_late': 'भेजने का देर से आया जवाब',
+  'event.whatsapp_tap_refused': 'WhatsApp पर एक टैप, जो गिना नहीं गया',
 
   'tokens.title': 'चालू एक्सेस',
   'tokens.lead': {

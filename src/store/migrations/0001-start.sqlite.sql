@@ -180,6 +180,7 @@ create table contacts (
   unique (channel, address)
 ) strict, without rowid;
 create index contacts_of_user on contacts (user_id);
+create index contacts_by_scoped_id on contacts (channel, scoped_id) where scoped_id is not null;
 
 create table notices (
   id text primary key,

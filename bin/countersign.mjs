@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+// Starts the command line on a Node that can run it: this one if it is new enough, else the one that came by `npm ci`.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url))
+const entry = [path('dist/src/cli.js'), path('src/cli.ts')].find(existsSync)
+const ownNode = path('node_modules/.bin/node')
+
+if (entry && Number(process.versions.node.split('.')[0]) >= 24) {
+  // The passkey library tries new parts of WebCrypto; that they are experimental is no news for who runs a server.
+  process.removeAllListeners('warning')
+  process.on('warning', ({ name, message }) => {
+    if (name !== 'ExperimentalWarning') console.error(`${name}: ${message}`)
+  })
+  await import(pathToFileURL(entry))
+} else if (entry && existsSync(ownNode)) {
+  const words = ['--disable-warning=ExperimentalWarning', entry, ...process.argv.slice(2)]
+  const child = spawn(ownNode, words, { stdio: 'inherit' })
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal))
+  child.once('close', (code) => {
+    process.exitCode = code ?? 1
+  })
+} else {
+  console.error('Countersign needs Node 24 or newer. In a clone, `npm ci` brings it.')
+  process.exitCode = 1
+}

@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Filled, fillMessage, GraphError, invalid, type Template } from './template.ts'
+
+/** A message that was taken. */
+export interface SentMessage extends Filled {
+  /** Meta's id of it. */
+  id: string
+  /** Epoch milliseconds. */
+  at: number
+  /** As it was sent. */
+  source: unknown
+}
+
+export interface ApiOptions {
+  accessToken: string
+  phoneNumberId: string
+  apiVersion?: string | undefined
+  templates: readonly Template[]
+  /** Called with each message before it is answered, and awaited. */
+  onMessage?: ((message: SentMessage) => unknown) | undefined
+  /** Refuses a well-formed message, by throwing. */
+  refuse?: ((message: Filled) => void) | undefined
+}
+
+export type WhatsappApi = ReturnType<typeof createWhatsappApi>
+
+const LARGEST_BODY = 1024 * 1024
+
+/** The sending half of Meta's WhatsApp Business Cloud API: `POST /{version}/{phone number id}/messages`. */
+export function createWhatsappApi(options: ApiOptions) {
+  const { accessToken, phoneNumberId, apiVersion = 'v23.0', templates, onMessage, refuse } = options
+  const messages: SentMessage[] = []
+
+  async function take(http: IncomingMessage): Promise<SentMessage> {
+    const path = new URL(http.url ?? '/', 'http://api.invalid').pathname
+    const [, version, phone] = /^\/(v\d+\.\d+)\/(\d+)\/messages$/.exec(path) ?? []
+    if (http.method !== 'POST' || version !== apiVersion)
+      throw new GraphError(400, 2500, `Unknown path components: ${path}`)
+    if (http.headers.authorization !== `Bearer ${accessToken}`) {
+      throw new GraphError(401, 190, 'Invalid OAuth access token - Cannot parse access token')
+    }
+    if (phone !== phoneNumberId) throw invalid(`Object with ID '${phone}' does not exist`)
+    if (!/^application\/json\b/.test(http.headers['content-type'] ?? ''))
+      throw invalid('The body must be JSON')
+
+    const source = parse(await readBody(http))
+    const filled = fillMessage(source, templates)
+    refuse?.(filled)
+    const message = { ...filled, source, id: `wamid.${randomBytes(36).toString('base64')}`, at: Date.now() }
+    messages.push(message)
+    await onMessage?.(message)
+    return message
+  }
+
+  return {
+    /** Oldest first. */
+    messages,
+    async answer(http: IncomingMessage, reply: ServerResponse) {
+      try {
+        const { id, to } = await take(http)
+        sendJson(reply, 200, {
+          messaging_product: 'whatsapp',
+          contacts: [{ input: to, wa_id: to }],
+          messages: [{ id, message_status: 'accepted' }],
+        })
+      } catch (fault) {
+        if (!(fault instanceof GraphError)) throw fault
+        sendJson(reply, fault.status, {
+          error: {
+            message: fault.message,
+            type: 'OAuthException',
+            code: fault.code,
+            error_data: { messaging_product: 'whatsapp', details: fault.details },
+            fbtrace_id: randomBytes(9).toString('base64url'),
+          },
+        })
+      }
+    },
+  }
+}
+
+export function sendJson(reply: ServerResponse, status: number, body: unknown) {
+  reply.writeHead(status, { 'content-type': 'application/json; charset=UTF-8' }).end(JSON.stringify(body))
+}
+
+export async function readBody(http: IncomingMessage): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let size = 0
+  for await (const part of http) {
+    parts.push(part)
+    size += part.length
+    if (size > LARGEST_BODY) throw invalid('The body is too large')
+  }
+  return Buffer.concat(parts)
+}
+
+function parse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'))
+  } catch {
+    throw invalid('The body is not JSON')
+  }
+}

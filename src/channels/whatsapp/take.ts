@@ -1,0 +1,124 @@
+import { recordEvent } from '#audit/events.ts'
+import { Refusal } from '#base/errors.ts'
+import type { Log } from '#base/log.ts'
+import type { Vault } from '#base/seal.ts'
+import { advanceNotice } from '#notices/progress.ts'
+import {
+  type Contact,
+  contactByAddress,
+  contactById,
+  contactByScopedId,
+  learnScopedId,
+  type Notice,
+  noticeByExternalId,
+  noticeById,
+  setContactState,
+} from '#notices/store.ts'
+import { rejectInside } from '#requests/reject.ts'
+import type { Transaction } from '#store/database.ts'
+import { meaningOfReport } from './errors.ts'
+import type { Sender, Status, WhatsappEvent } from './events.ts'
+import { noticeOfPayload } from './payload.ts'
+import { noteEvent } from './store.ts'
+
+interface TakeContext {
+  vault: Vault
+  log: Log
+}
+
+/** Does what an event asks for, once, however often it is brought. */
+export async function takeEvent(tx: Transaction, context: TakeContext, event: WhatsappEvent, at: number) {
+  const key = event.type === 'status' ? `status:${event.id}:${event.status}` : `${event.type}:${event.id}`
+  if (!(await noteEvent(tx, key, at))) return
+  if (event.type === 'tap') await takeTap(tx, context.vault, event, at)
+  else if (event.type === 'status') await takeStatus(tx, context.log, event, at)
+  else await takeLeaving(tx, event, at)
+}
+
+type Event<Type> = Extract<WhatsappEvent, { type: Type }>
+
+/** A tap counts if we wrote its button, on the message it was tapped on, for the person who tapped. */
+async function takeTap(tx: Transaction, vault: Vault, tap: Event<'tap'>, at: number) {
+  const noticeId = noticeOfPayload(vault, tap.payload)
+  const notice = noticeId === undefined ? undefined : await noticeById(tx, noticeId)
+  const contact = notice && (await contactById(tx, notice.contactId))
+  if (notice?.channel !== CHANNEL || !contact) return refuseTap(tx, 'the button is not ours', undefined, at)
+
+  const isElsewhere =
+    tap.contextId !== undefined && notice.externalId !== null && tap.contextId !== notice.externalId
+  if (isElsewhere) return refuseTap(tx, 'the button is of another message', notice, at)
+  if (!isSenderOf(contact, tap.sender)) return refuseTap(tx, 'somebody else tapped', notice, at)
+  if (contact.state !== 'active') return refuseTap(tx, 'the contact is suspended', notice, at)
+  await learn(tx, contact, tap.sender)
+
+  try {
+    await rejectInside(tx, notice.userId, notice.requestId, CHANNEL, null, at)
+  } catch (fault) {
+    // Refused before anything was written. A tap may come a week late, or after a decision elsewhere: nothing is left to do.
+    if (!(fault instanceof Refusal)) throw fault
+  }
+}
+
+const CHANNEL = 'whatsapp'
+
+/** A user may be known by number alone, or, once they hide it, by Meta's id of them alone. */
+const isSenderOf = (contact: Contact, { phone, scopedId }: Sender): boolean =>
+  phone === contact.address || (scopedId !== undefined && scopedId === contact.scopedId)
+
+/** Meta's id of a user is believed when it comes with the number we know. */
+async function learn(tx: Transaction, contact: Contact, { phone, scopedId }: Sender) {
+  if (contact.scopedId === null && scopedId !== undefined && phone === contact.address) {
+    await learnScopedId(tx, contact.id, scopedId)
+  }
+}
+
+const refuseTap = (tx: Transaction, why: string, notice: Notice | undefined, at: number) =>
+  recordEvent(tx, {
+    kind: 'whatsapp_tap_refused',
+    actor: CHANNEL,
+    ...(notice && { requestId: notice.requestId, userId: notice.userId, clientId: notice.clientId }),
+    detail: why,
+    at,
+  })
+
+const PROGRESS = {
+  sent: 'sent',
+  delivered: 'delivered',
+  read: 'shown',
+  failed: 'failed',
+} as const satisfies Record<Status, string>
+
+/** A report may come before the answer to our own sending, so it is joined by what we sent along as well. */
+async function takeStatus(
+  tx: Transaction,
+  log: Log,
+  { id, status, noticeId, errorCode }: Event<'status'>,
+  at: number,
+) {
+  const notice =
+    (await noticeByExternalId(tx, CHANNEL, id)) ??
+    (noticeId === undefined ? undefined : await noticeById(tx, noticeId))
+  if (notice?.channel !== CHANNEL) return
+  if (status !== 'failed') return advanceNotice(tx, notice, PROGRESS[status], at)
+
+  const { kind, advice } = meaningOfReport(errorCode)
+  if (advice) log.warn('WhatsApp does not deliver our messages.', { kind, code: errorCode, advice })
+  await advanceNotice(tx, notice, 'failed', at, kind)
+}
+
+/** Nothing more is sent to a suspended contact, and nothing it says decides. */
+async function takeLeaving(tx: Transaction, { sender, why }: Event<'leaving'>, at: number) {
+  const { phone, scopedId } = sender
+  const contact =
+    (phone === undefined ? undefined : await contactByAddress(tx, CHANNEL, phone)) ??
+    (scopedId === undefined ? undefined : await contactByScopedId(tx, CHANNEL, scopedId))
+  if (contact?.state !== 'active') return
+  await setContactState(tx, contact.id, 'suspended')
+  await recordEvent(tx, {
+    kind: 'contact_suspended',
+    actor: CHANNEL,
+    userId: contact.userId,
+    detail: why,
+    at,
+  })
+}

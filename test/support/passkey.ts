@@ -1,1 +1,0 @@
-export { createPasskey, type SoftwarePasskey } from '../../demo/passkey.ts'
