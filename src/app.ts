@@ -30,6 +30,7 @@ import { expireHandler } from '#requests/expire.ts'
 import { dailyExpiry } from '#requests/expiry.ts'
 import type { Database } from '#store/database.ts'
 import { migrate } from '#store/migrate.ts'
+import { openPostgres } from '#store/postgres.ts'
 import { sql } from '#store/sql.ts'
 import { openSqlite } from '#store/sqlite.ts'
 import { loadSigningKey } from '#tokens/keys.ts'
@@ -59,9 +60,16 @@ interface AppOptions {
 /** Opens the store of the settings, in the form this release wants. The commands use it too, also while a server runs. */
 export async function openStore(config: Config, now: Clock): Promise<Database> {
   await mkdir(config.data, { recursive: true, mode: 0o700 })
-  const db = await openSqlite(join(config.data, 'countersign.db'))
-  await migrate(db, now())
-  return db
+  const db = config.database
+    ? openPostgres(config.database, { pool: config.databasePool, listens: config.databaseListens })
+    : await openSqlite(join(config.data, 'countersign.db'))
+  try {
+    await migrate(db, now())
+    return db
+  } catch (fault) {
+    await db.close()
+    throw fault
+  }
 }
 
 /** Puts all parts together and starts them: the only place that knows them all. */

@@ -51,6 +51,28 @@ const settings = {
     about: 'Folder of the embedded store and of the keys.',
     example: '/var/lib/countersign',
   }),
+  database: setting({
+    env: 'DATABASE',
+    parse: databaseUrl,
+    about: 'Store in PostgreSQL instead of the embedded one. Several nodes may share it.',
+    example: 'postgres://countersign:secret@db.example.com/countersign',
+    isSecret: true,
+  }),
+  databasePool: always({
+    env: 'DATABASE_POOL',
+    parse: count,
+    fallback: '10',
+    about: 'Connections of this node to PostgreSQL.',
+    example: '20',
+  }),
+  databaseListens: always({
+    env: 'DATABASE_LISTEN',
+    parse: flag,
+    fallback: '1',
+    about:
+      'Whether to hear of work by LISTEN. 0 behind a pooler that lends connections by transaction; work is then found by a look each second.',
+    example: '0',
+  }),
   masterKey: setting({
     env: 'MASTER_KEY',
     parse: masterKey,
@@ -269,6 +291,17 @@ function port(given: string): number {
   const number = Number(given)
   if (Number.isInteger(number) && number >= 0 && number <= 65_535) return number
   throw new Error('must be a whole number from 0 to 65535')
+}
+
+function count(given: string): number {
+  const number = Number(given)
+  if (Number.isInteger(number) && number > 0 && number <= 1_000) return number
+  throw new Error('must be a whole number from 1 to 1000')
+}
+
+function databaseUrl(given: string): string {
+  if (/^postgres(ql)?:$/.test(URL.parse(given)?.protocol ?? '')) return given
+  throw new Error('must be an address such as postgres://user@host/database')
 }
 
 function origin(given: string): string {

@@ -106,8 +106,7 @@ export function appRoutes(server: Server, context: UsersContext & ClientsContext
     const { userId } = await signedIn(context, http)
     const { id } = await ownApp(userId, http.params.id)
     const secret = await db.transaction(async (tx) => {
-      const secrets = await countSecrets(tx, id)
-      if ((secrets?.count ?? 0) >= MOST_SECRETS) throw new Refusal('secrets_full')
+      if ((await countSecrets(tx, id)) >= MOST_SECRETS) throw new Refusal('secrets_full')
       return addSecret(tx, id, now())
     })
     return reply.code(201).send({ client_id: id, client_secret: secret } satisfies NewAppSecrets)
@@ -121,8 +120,7 @@ export function appRoutes(server: Server, context: UsersContext & ClientsContext
       const { userId } = await signedIn(context, http)
       const { id } = await ownApp(userId, http.params.id)
       await db.transaction(async (tx) => {
-        const secrets = await countSecrets(tx, id)
-        if ((secrets?.count ?? 0) < 2) throw new Refusal('last_secret')
+        if ((await countSecrets(tx, id)) < 2) throw new Refusal('last_secret')
         await deleteSecret(tx, http.params.secret, id)
       })
       return reply.code(204).send()

@@ -54,7 +54,7 @@ export async function clientById(db: Database, id: string): Promise<Client | und
 }
 
 /** The same inside a transaction, where it must be what the rest of the transaction sees. */
-export const lockedClient = (tx: Transaction, id: string) =>
+export const clientInside = (tx: Transaction, id: string) =>
   tx.one<Client>(sql`
     select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, created_at
       from clients where id = ${id}`)
@@ -87,8 +87,13 @@ export const secretsOfClient = (db: Database, clientId: string) =>
     select id, client_id, prefix, created_at, last_used_at
       from client_secrets where client_id = ${clientId} order by id`)
 
-export const countSecrets = (tx: Transaction, clientId: string) =>
-  tx.one<{ count: number }>(sql`select count(*) as count from client_secrets where client_id = ${clientId}`)
+/** How many secrets a client has. It stays true for the rest of the transaction: others that count wait. */
+export async function countSecrets(tx: Transaction, clientId: string): Promise<number> {
+  await tx.one(sql`select id from clients where id = ${clientId} /* for update */`)
+  const row = await tx.one<{ count: number }>(sql`
+    select count(*) as count from client_secrets where client_id = ${clientId}`)
+  return row?.count ?? 0
+}
 
 export const noteSecretUse = (tx: Transaction, id: string, now: number) =>
   tx.run(sql`update client_secrets set last_used_at = ${now} where id = ${id}`)

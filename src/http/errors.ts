@@ -119,5 +119,6 @@ const SENTENCES: Record<string, string> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'The body is empty; send JSON.',
   FST_ERR_CTP_INVALID_JSON_BODY: 'The body is not JSON.',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'The body must be JSON, with content-type application/json.',
+  FST_ERR_CTP_NUL: 'The body holds a NUL character.',
   FST_ERR_BAD_URL: 'The address is not well formed.',
 }

@@ -50,13 +50,12 @@ export function createServer({ log, trustProxy, onBadUrl }: ServerOptions): Serv
   server.removeContentTypeParser(['application/json', 'text/plain'])
   server.addContentTypeParser('application/json', { parseAs: 'string' }, (_http, text, done) => {
     if (text === '') return done(null, undefined)
+    // No store keeps a NUL in a text, and nobody has an honest use for one.
+    if ((text as string).includes('\\u0000')) return done(notJson('FST_ERR_CTP_NUL'), undefined)
     try {
       done(null, JSON.parse(text as string))
     } catch {
-      done(
-        Object.assign(new Error('not JSON'), { statusCode: 400, code: 'FST_ERR_CTP_INVALID_JSON_BODY' }),
-        undefined,
-      )
+      done(notJson('FST_ERR_CTP_INVALID_JSON_BODY'), undefined)
     }
   })
 
@@ -67,3 +66,6 @@ export function createServer({ log, trustProxy, onBadUrl }: ServerOptions): Serv
   server.setErrorHandler((error, http, reply) => sendProblem(reply, troubleOf(error, http, log)))
   return server
 }
+
+const notJson = (code: string) =>
+  Object.assign(new Error('The body cannot be read.'), { statusCode: 400, code })

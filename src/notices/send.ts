@@ -1,6 +1,6 @@
 import { recordEvent } from '#audit/events.ts'
 import type { Clock } from '#base/clock.ts'
-import { lockedClient } from '#clients/store.ts'
+import { clientInside } from '#clients/store.ts'
 import { jitter } from '#outbox/backoff.ts'
 import type { Handler, Outcome } from '#outbox/worker.ts'
 import type { Transaction } from '#store/database.ts'
@@ -28,7 +28,7 @@ export function notifyHandler({ now, channels }: NotifyOptions): Handler {
       if (notice?.state !== 'queued' || notice.expiresAt <= now()) return undefined
       const channel = channels.get(notice.channel)
       const contact = await contactById(tx, notice.contactId)
-      const client = await lockedClient(tx, notice.clientId)
+      const client = await clientInside(tx, notice.clientId)
       if (!channel || !client || contact?.state !== 'active') {
         await fail(tx, notice, 'channel_off', now())
         return undefined

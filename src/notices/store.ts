@@ -78,7 +78,7 @@ export const insertNotice = (
 export const noticeById = (tx: Transaction, id: string) =>
   tx.one<Notice>(sql`
     select id, request_id, client_id, user_id, contact_id, channel, state, external_id, failure, expires_at
-      from notices where id = ${id}`)
+      from notices where id = ${id} /* for update */`)
 
 export const noticeByExternalId = (tx: Transaction, channel: string, externalId: string) =>
   tx.one<Notice>(sql`

@@ -42,7 +42,8 @@ export const dueJobs = (tx: Transaction, kind: JobKind, now: number, limit: numb
       from outbox
      where kind = ${kind} and due_at <= ${now} and lease_until <= ${now}
      order by due_at
-     limit ${limit}`)
+     limit ${limit}
+     /* for update skip locked */`)
 
 /** Leases a job to this worker. Undefined if somebody else was faster. */
 export const leaseJob = (tx: Transaction, id: string, attempt: number, leaseUntil: number) =>

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
 import { createPasskey } from '../../demo/passkey.ts'
 import type { Person } from '../../test/support/person.ts'
@@ -231,9 +230,7 @@ test('the evidence of an approval verifies offline, and nothing in it can be cha
 /** The public key of another enrolled passkey, as evidence would hold it. */
 async function foreignKey(): Promise<string> {
   const other = await server.person()
-  const db = new DatabaseSync(`${server.folder}/countersign.db`, { readOnly: true })
-  const row = db.prepare('select public_key from passkeys where user_id = ?').get(other.userId)
-  db.close()
+  const [row] = await server.select(`select public_key from passkeys where user_id = '${other.userId}'`)
   return Buffer.from(row?.public_key as Uint8Array).toString('base64url')
 }
 

@@ -1,7 +1,7 @@
 import { generateAuthenticationOptions } from '@simplewebauthn/server'
 import { MINUTE } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
-import { lockedClient } from '#clients/store.ts'
+import { clientInside } from '#clients/store.ts'
 import type { Database, Transaction } from '#store/database.ts'
 import { transportsOf } from '#users/passkeys.ts'
 import { passkeysOfUser } from '#users/store.ts'
@@ -53,7 +53,7 @@ export async function reviewRequest({ db, now, site }: RequestContext, userId: s
  */
 export async function pendingRequest(tx: Transaction, userId: string, id: string, now: number) {
   const request = await requestInside(tx, id)
-  const client = request && (await lockedClient(tx, request.clientId))
+  const client = request && (await clientInside(tx, request.clientId))
   if (!client || request.userId !== userId) throw new Refusal('request_not_found')
   requirePending(request, now)
   return { request, client }

@@ -14,14 +14,16 @@ export async function migrate(db: Database, now: number): Promise<string[]> {
   const scripts = await Promise.all(
     names.map(async (name) => ({ name, text: await readFile(new URL(name, folder), 'utf8') })),
   )
+  await makeTable(db)
 
   return db.transaction(async (tx) => {
-    await tx.script(
-      'create table if not exists schema_migrations (name text primary key, applied_at bigint not null)',
+    // Who holds this row migrates; the others wait here.
+    await tx.run(
+      sql`insert into schema_migrations (name, applied_at) values ('lock', 0) on conflict do nothing`,
     )
-    const done = new Set(
-      (await tx.all<{ name: string }>(sql`select name from schema_migrations`)).map((row) => row.name),
-    )
+    await tx.one(sql`select name from schema_migrations where name = 'lock' /* for update */`)
+    const rows = await tx.all<{ name: string }>(sql`select name from schema_migrations`)
+    const done = new Set(rows.map((row) => row.name))
     const due = scripts.filter(({ name }) => !done.has(name))
     for (const { name, text } of due) {
       await tx.script(text)
@@ -29,4 +31,15 @@ export async function migrate(db: Database, now: number): Promise<string[]> {
     }
     return due.map(({ name }) => name)
   })
+}
+
+/** In PostgreSQL even `if not exists` can lose a race against another process: then the other one has made it. */
+async function makeTable(db: Database): Promise<void> {
+  const make = () =>
+    db.transaction((tx) =>
+      tx.script(
+        'create table if not exists schema_migrations (name text primary key, applied_at bigint not null)',
+      ),
+    )
+  await make().catch(make)
 }

@@ -5,15 +5,9 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { StoreUnavailable } from '#base/errors.ts'
-import { startStore } from '../../test/support/store.ts'
-import type { Database, Transaction } from './database.ts'
+import { names, put, startStore } from '../../test/support/store.ts'
 import { sql } from './sql.ts'
 import { openSqlite } from './sqlite.ts'
-
-const put = (tx: Transaction, name: string) =>
-  tx.run(sql`insert into store_facts (name, value) values (${name}, ${new Uint8Array([1])})`)
-const names = async (db: Database) =>
-  (await db.read<{ name: string }>(sql`select name from store_facts order by name`)).map(({ name }) => name)
 
 test('transactions that wait together share one commit', async () => {
   await using db = await startStore()
@@ -25,82 +19,6 @@ test('transactions that wait together share one commit', async () => {
   // Each commit writes its pages to the log anew: fifty commits would write this page fifty times.
   const written = walFrames(db.path) - before
   assert.ok(written < 10, `${written} pages were written`)
-})
-
-test('one that throws is rolled back alone, the others are kept', async () => {
-  await using db = await startStore()
-
-  const outcomes = await Promise.allSettled([
-    db.transaction((tx) => put(tx, 'first')),
-    db.transaction(async (tx) => {
-      await put(tx, 'second')
-      throw new Error('changed my mind')
-    }),
-    db.transaction((tx) => put(tx, 'third')),
-  ])
-
-  assert.deepEqual(
-    outcomes.map(({ status }) => status),
-    ['fulfilled', 'rejected', 'fulfilled'],
-  )
-  assert.deepEqual(await names(db), ['first', 'third'])
-})
-
-test('a lone transaction that throws leaves nothing, and the next one works', async () => {
-  await using db = await startStore()
-  await assert.rejects(
-    db.transaction(async (tx) => {
-      await put(tx, 'gone')
-      throw new Error('changed my mind')
-    }),
-    /changed my mind/,
-  )
-  await db.transaction((tx) => put(tx, 'kept'))
-  assert.deepEqual(await names(db), ['kept'])
-})
-
-test('a read never sees a row that is not committed', async () => {
-  await using db = await startStore()
-  let seenInside: string[] = []
-
-  await db.transaction(async (tx) => {
-    await put(tx, 'first')
-    seenInside = await names(db)
-  })
-
-  assert.deepEqual(seenInside, [])
-  assert.deepEqual(await names(db), ['first'])
-})
-
-test('all are answered only after the commit', async () => {
-  await using db = await startStore()
-  const seen = await Promise.all(
-    ['a', 'b', 'c'].map(async (name) => {
-      await db.transaction((tx) => put(tx, name))
-      return (await names(db)).length
-    }),
-  )
-  assert.deepEqual(seen, [3, 3, 3])
-})
-
-test('a hint is given after the commit, and never by a transaction that failed', async () => {
-  await using db = await startStore()
-  const seen: string[][] = []
-  db.onHint('deliver', async () => seen.push(await names(db)))
-
-  await db
-    .transaction(async (tx) => {
-      tx.hint('deliver')
-      throw new Error('changed my mind')
-    })
-    .catch(() => {})
-  await db.transaction(async (tx) => {
-    tx.hint('deliver')
-    await put(tx, 'first')
-  })
-  await new Promise((resolve) => setImmediate(resolve))
-
-  assert.deepEqual(seen, [['first']])
 })
 
 test('a file that another process holds locked is waited for, then told in a sentence', async () => {

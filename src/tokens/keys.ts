@@ -3,7 +3,7 @@ import type { Clock } from '#base/clock.ts'
 import { uuidv7 } from '#base/ids.ts'
 import type { Vault } from '#base/seal.ts'
 import type { Database } from '#store/database.ts'
-import { insertSigningKey, liveSigningKeys } from './store.ts'
+import { insertSigningKey, liveSigningKeys, lockSigningKeys } from './store.ts'
 
 /** The key that tokens are signed with (ES256), made a `KeyObject` once. */
 export interface SigningKey {
@@ -22,6 +22,7 @@ export async function loadSigningKey({
   vault: Vault
 }): Promise<SigningKey> {
   const { id, sealed } = await db.transaction(async (tx) => {
+    await lockSigningKeys(tx)
     const [known] = await liveSigningKeys(tx)
     if (known) return known
     const made = newKey(vault, now())

@@ -62,6 +62,10 @@ export const insertSigningKey = (
     insert into signing_keys (id, public_jwk, sealed, created_at)
     values (${each.id}, ${each.publicJwk}, ${each.sealed}, ${each.createdAt})`)
 
+/** Whoever looks for a key, to make one if there is none, waits for another who does the same. */
+export const lockSigningKeys = (tx: Transaction) =>
+  tx.one(sql`select name from store_facts where name = 'master_key_check' /* for update */`)
+
 export const liveSigningKeys = (tx: Transaction) =>
   tx.all<{ id: string; publicJwk: string; sealed: Uint8Array }>(sql`
     select id, public_jwk, sealed from signing_keys where retired_at is null order by created_at desc`)

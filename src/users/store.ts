@@ -116,11 +116,14 @@ export const notePasskeyUse = (tx: Transaction, id: string, signCount: number, n
   tx.run(sql`update passkeys set sign_count = ${signCount}, last_used_at = ${now} where id = ${id}`)
 
 /** Removes a passkey, but never the last one of an account. */
-export const deletePasskey = (tx: Transaction, id: string, userId: string) =>
-  tx.run(sql`
+export async function deletePasskey(tx: Transaction, id: string, userId: string): Promise<number> {
+  // Of two removals at the same moment the second must see what the first has left.
+  await tx.one(sql`select id from users where id = ${userId} /* for update */`)
+  return tx.run(sql`
     delete from passkeys
      where id = ${id} and user_id = ${userId}
        and exists (select 1 from passkeys as other where other.user_id = ${userId} and other.id <> ${id})`)
+}
 
 // Sessions
 

@@ -243,7 +243,7 @@ describe('errors', () => {
     ['broken JSON', '{"client_secret":', 'application/json', 400, 'UDAPI100038'],
     ['1 MB', `{"client_secret":"${'x'.repeat(1_000_000)}"}`, 'application/json', 413, 'UDAPI100038'],
     ['NUL bytes', '\0\0\0', 'application/json', 400, 'UDAPI100038'],
-    ['a NUL in the secret', '{"client_secret":"a\\u0000b"}', 'application/json', 401, 'UDAPI100069'],
+    ['a NUL in the secret', '{"client_secret":"a\\u0000b"}', 'application/json', 400, 'UDAPI100038'],
     ['a lone surrogate in the secret', '{"client_secret":"\\ud800"}', 'application/json', 401, 'UDAPI100069'],
     ['a prototype', '{"__proto__":{"client_secret":"x"}}', 'application/json', 400, 'UDAPI1024'],
     ['a reason that is a number', '{"client_secret":"x","reason":5}', 'application/json', 400, 'UDAPI100038'],

@@ -6,7 +6,9 @@ import { type Clock, MINUTE } from '#base/clock.ts'
 import { jsonLog } from '#base/log.ts'
 import { startApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
+import { newDatabase } from './engine.ts'
 import { startPerson } from './person.ts'
+import { selectFrom } from './select.ts'
 
 export const ADMIN_KEY = 'cs_admin_for-tests-0123456789-0123456789'
 
@@ -21,11 +23,13 @@ interface Options {
 export async function startServer({ env = {}, now, data, pages }: Options = {}) {
   const folder = data ?? (await mkdtemp(join(tmpdir(), 'countersign-')))
   const lines: string[] = []
+  const database = env.COUNTERSIGN_DATABASE ?? (await newDatabase())
   const config = readConfig({
     COUNTERSIGN_PORT: '0',
     COUNTERSIGN_DATA: folder,
     COUNTERSIGN_ADMIN_KEY: ADMIN_KEY,
     COUNTERSIGN_DEV: '1',
+    ...(database ? { COUNTERSIGN_DATABASE: database } : {}),
     ...env,
   })
   const app = await startApp({
@@ -51,6 +55,11 @@ export async function startServer({ env = {}, now, data, pages }: Options = {}) 
     origin: app.origin,
     port: app.port,
     folder,
+    /** Settings by which another process works on the same store. */
+    storeEnv: { COUNTERSIGN_DATA: folder, ...(database ? { COUNTERSIGN_DATABASE: database } : {}) },
+    /** Reads the store from outside. */
+    select: (text: string) =>
+      selectFrom(database ? { url: database } : { path: join(folder, 'countersign.db') }, text),
     /** What was logged, a JSON line each. */
     lines,
     admin,

@@ -1,14 +1,19 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Database, Transaction } from '#store/database.ts'
 import { migrate } from '#store/migrate.ts'
+import { openPostgres } from '#store/postgres.ts'
+import { sql } from '#store/sql.ts'
 import { openSqlite } from '#store/sqlite.ts'
+import { newDatabase } from './engine.ts'
 
-/** A store of its own in a folder of its own, in the form of this release. */
-export async function startStore() {
+/** A store of its own in the form of this release: in a folder of its own, or in the database that is named. */
+export async function startStore(databaseOf: () => Promise<string | undefined> = newDatabase) {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-store-'))
   const path = join(folder, 'countersign.db')
-  const db = await openSqlite(path)
+  const url = await databaseOf()
+  const db = url ? openPostgres(url) : await openSqlite(path)
   await migrate(db, Date.now())
   return Object.assign(db, {
     path,
@@ -18,3 +23,11 @@ export async function startStore() {
     },
   })
 }
+
+/** Writes a row that means nothing. */
+export const put = (tx: Transaction, name: string) =>
+  tx.run(sql`insert into store_facts (name, value) values (${name}, ${new Uint8Array([1])})`)
+
+/** Names of such rows. */
+export const names = async (db: Database) =>
+  (await db.read<{ name: string }>(sql`select name from store_facts order by name`)).map(({ name }) => name)

@@ -18,6 +18,9 @@ export const post = <T>(path: string, body: object = {}) => call<T>('POST', path
 export const patch = <T>(path: string, body: object) => call<T>('PATCH', path, body)
 export const remove = (path: string) => call<void>('DELETE', path)
 
+/** The same call may well be answered in a moment: the network was away, or the server was starting. */
+export const isPassing = (error: unknown) => !(error instanceof ApiProblem) || error.problem.status >= 500
+
 async function call<T>(method: string, path: string, body?: object): Promise<T> {
   const response = await fetch(path, {
     method,

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { RequestPage } from '../../src/api/contract.ts'
-import { get } from './api.ts'
+import { get, isPassing } from './api.ts'
+import { readAgainSoon } from './live.ts'
 
 interface Inbox {
   page?: RequestPage
@@ -15,6 +16,7 @@ export async function readInbox() {
     inbox = { page: await get<RequestPage>('/v1/me/requests?status=pending') }
   } catch (error) {
     inbox = { ...inbox, error }
+    if (isPassing(error)) readAgainSoon()
   }
   for (const watch of watchers) watch(inbox)
 }

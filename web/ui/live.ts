@@ -22,8 +22,19 @@ function stayConnected() {
 
   // A dropped connection comes back by itself; one that was answered with an error stays closed.
   setInterval(() => {
-    if (source?.readyState === EventSource.CLOSED) source = connect()
+    if (source?.readyState !== EventSource.CLOSED) return
+    source = connect()
+    // Until it is open nobody tells anything; and if the session has ended, this is how the page finds out.
+    readAll()
   }, 10_000)
+}
+
+let again: ReturnType<typeof setTimeout> | undefined
+
+/** After a reading that did not get through: what is shown may be old, and no event will say so a second time. */
+export function readAgainSoon() {
+  clearTimeout(again)
+  again = setTimeout(readAll, 2_000)
 }
 
 function connect() {

@@ -1,8 +1,8 @@
 import type { ComponentChildren } from 'preact'
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
-import { get } from './api.ts'
+import { get, isPassing } from './api.ts'
 import { Failure } from './failure.tsx'
-import { useLive } from './live.ts'
+import { readAgainSoon, useLive } from './live.ts'
 import { Skeleton } from './skeleton.tsx'
 
 export interface Loading<T> {
@@ -23,7 +23,9 @@ export function useLoad<T>(path: string): Loading<T> {
       // Of two answers under way at once, the one asked for last is the truth.
       if (turn === newest.current) setState({ data })
     } catch (error) {
-      if (turn === newest.current) setState((known) => ({ ...known, error }))
+      if (turn !== newest.current) return
+      setState((known) => ({ ...known, error }))
+      if (isPassing(error)) readAgainSoon()
     }
   }, [path])
 

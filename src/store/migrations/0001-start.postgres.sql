@@ -1,30 +1,31 @@
+-- The twin of the SQLite file. Texts compare by their bytes, as SQLite does it.
 -- Times are epoch milliseconds, UTC. Each table belongs to one folder of src/, named above it.
 
 -- users
 create table users (
-  id text primary key,
-  handle text not null unique,
-  name text,
-  state text not null check (state in ('active', 'disabled')),
+  id text collate "C" primary key,
+  handle text collate "C" not null unique,
+  name text collate "C",
+  state text collate "C" not null check (state in ('active', 'disabled')),
   created_at bigint not null
 );
 
 create table enrolments (
   token_hash bytea primary key check (length(token_hash) = 32),
-  user_id text not null references users (id),
+  user_id text collate "C" not null references users (id),
   created_at bigint not null,
   expires_at bigint not null,
   used_at bigint
 );
 
 create table passkeys (
-  id text primary key,
-  user_id text not null references users (id),
-  credential_id text not null unique,
+  id text collate "C" primary key,
+  user_id text collate "C" not null references users (id),
+  credential_id text collate "C" not null unique,
   public_key bytea not null,
   sign_count bigint not null,
-  transports text not null,
-  label text not null,
+  transports text collate "C" not null,
+  label text collate "C" not null,
   is_synced bigint not null check (is_synced in (0, 1)),
   created_at bigint not null,
   last_used_at bigint
@@ -32,11 +33,11 @@ create table passkeys (
 create index passkeys_of_user on passkeys (user_id);
 
 create table sessions (
-  id text primary key,
+  id text collate "C" primary key,
   secret_hash bytea not null unique check (length(secret_hash) = 32),
-  user_id text not null references users (id),
-  user_agent text,
-  address text,
+  user_id text collate "C" not null references users (id),
+  user_agent text collate "C",
+  address text collate "C",
   created_at bigint not null,
   last_seen_at bigint not null,
   expires_at bigint not null
@@ -45,23 +46,23 @@ create index sessions_of_user on sessions (user_id);
 
 -- A WebAuthn challenge is good for one answer to one question.
 create table challenges (
-  challenge text primary key,
-  purpose text not null check (purpose in ('enrol', 'sign_in', 'add_passkey')),
-  user_id text,
+  challenge text collate "C" primary key,
+  purpose text collate "C" not null check (purpose in ('enrol', 'sign_in', 'add_passkey')),
+  user_id text collate "C",
   expires_at bigint not null
 );
 
 -- clients
 create table clients (
-  id text primary key,
-  kind text not null check (kind in ('individual', 'initiator')),
-  user_id text references users (id),
-  name text not null,
-  state text not null check (state in ('under_review', 'active', 'rejected', 'expired', 'disabled')),
-  purpose text,
-  redirect_url text,
-  postback_url text,
-  notifier_url text,
+  id text collate "C" primary key,
+  kind text collate "C" not null check (kind in ('individual', 'initiator')),
+  user_id text collate "C" references users (id),
+  name text collate "C" not null,
+  state text collate "C" not null check (state in ('under_review', 'active', 'rejected', 'expired', 'disabled')),
+  purpose text collate "C",
+  redirect_url text collate "C",
+  postback_url text collate "C",
+  notifier_url text collate "C",
   created_at bigint not null,
   updated_at bigint not null,
   check (kind = 'initiator' or user_id is not null)
@@ -69,18 +70,18 @@ create table clients (
 create index clients_of_user on clients (user_id);
 
 create table client_secrets (
-  id text primary key,
-  client_id text not null references clients (id),
+  id text collate "C" primary key,
+  client_id text collate "C" not null references clients (id),
   hash bytea not null check (length(hash) = 32),
-  prefix text not null,
+  prefix text collate "C" not null,
   created_at bigint not null,
   last_used_at bigint
 );
 create index client_secrets_of_client on client_secrets (client_id);
 
 create table signing_secrets (
-  id text primary key,
-  client_id text not null references clients (id),
+  id text collate "C" primary key,
+  client_id text collate "C" not null references clients (id),
   sealed bytea not null,
   created_at bigint not null,
   expires_at bigint
@@ -89,18 +90,18 @@ create index signing_secrets_of_client on signing_secrets (client_id);
 
 -- requests
 create table token_requests (
-  id text primary key,
-  client_id text not null,
-  user_id text not null,
-  protocol text not null,
-  delivery text not null check (delivery in ('notifier', 'code', 'none')),
-  state text not null check (state in ('pending', 'approved', 'rejected', 'expired', 'withdrawn')),
-  reason text check (length(reason) <= 140),
-  address text,
-  redirect_url text,
-  redirect_state text,
+  id text collate "C" primary key,
+  client_id text collate "C" not null,
+  user_id text collate "C" not null,
+  protocol text collate "C" not null,
+  delivery text collate "C" not null check (delivery in ('notifier', 'code', 'none')),
+  state text collate "C" not null check (state in ('pending', 'approved', 'rejected', 'expired', 'withdrawn')),
+  reason text collate "C" check (length(reason) <= 140),
+  address text collate "C",
+  redirect_url text collate "C",
+  redirect_state text collate "C",
   -- Two open requests of one client and user that have the same fold are the same request.
-  fold text,
+  fold text collate "C",
   requested_at bigint not null,
   expires_at bigint not null,
   token_expires_at bigint not null,
@@ -113,10 +114,10 @@ create index token_requests_of_user on token_requests (user_id, id);
 
 -- What was shown to whom, and is good for one signature.
 create table reviews (
-  challenge text primary key,
-  request_id text not null,
-  user_id text not null,
-  approval text not null,
+  challenge text collate "C" primary key,
+  request_id text collate "C" not null,
+  user_id text collate "C" not null,
+  approval text collate "C" not null,
   nonce bytea not null check (length(nonce) = 32),
   created_at bigint not null,
   expires_at bigint not null
@@ -124,23 +125,23 @@ create table reviews (
 create index reviews_of_request on reviews (request_id);
 
 create table decisions (
-  request_id text primary key,
-  user_id text not null,
-  decision text not null check (decision in ('approved', 'rejected')),
-  channel text not null,
-  evidence text,
+  request_id text collate "C" primary key,
+  user_id text collate "C" not null,
+  decision text collate "C" not null check (decision in ('approved', 'rejected')),
+  channel text collate "C" not null,
+  evidence text collate "C",
   decided_at bigint not null,
   check ((decision = 'approved') = (evidence is not null))
 );
 
 -- tokens
 create table tokens (
-  id text primary key,
+  id text collate "C" primary key,
   hash bytea not null unique check (length(hash) = 32),
-  request_id text not null unique,
-  client_id text not null,
-  user_id text not null,
-  state text not null check (state in ('active', 'revoked')),
+  request_id text collate "C" not null unique,
+  client_id text collate "C" not null,
+  user_id text collate "C" not null,
+  state text collate "C" not null check (state in ('active', 'revoked')),
   issued_at bigint not null,
   expires_at bigint not null,
   revoked_at bigint,
@@ -149,8 +150,8 @@ create table tokens (
 create index tokens_of_user on tokens (user_id, id);
 
 create table signing_keys (
-  id text primary key,
-  public_jwk text not null,
+  id text collate "C" primary key,
+  public_jwk text collate "C" not null,
   sealed bytea not null,
   created_at bigint not null,
   retired_at bigint
@@ -158,10 +159,10 @@ create table signing_keys (
 
 create table authorization_codes (
   hash bytea primary key check (length(hash) = 32),
-  request_id text not null unique,
-  client_id text not null,
-  user_id text not null,
-  redirect_url text not null,
+  request_id text collate "C" not null unique,
+  client_id text collate "C" not null,
+  user_id text collate "C" not null,
+  redirect_url text collate "C" not null,
   sealed bytea,
   expires_at bigint not null,
   used_at bigint
@@ -169,13 +170,13 @@ create table authorization_codes (
 
 -- notices
 create table contacts (
-  id text primary key,
-  user_id text not null references users (id),
-  channel text not null,
-  address text not null,
+  id text collate "C" primary key,
+  user_id text collate "C" not null references users (id),
+  channel text collate "C" not null,
+  address text collate "C" not null,
   -- The messenger's own id of the user, learned from what it sends us.
-  scoped_id text,
-  state text not null check (state in ('active', 'suspended')),
+  scoped_id text collate "C",
+  state text collate "C" not null check (state in ('active', 'suspended')),
   created_at bigint not null,
   unique (channel, address)
 );
@@ -183,15 +184,15 @@ create index contacts_of_user on contacts (user_id);
 create index contacts_by_scoped_id on contacts (channel, scoped_id) where scoped_id is not null;
 
 create table notices (
-  id text primary key,
-  request_id text not null,
-  client_id text not null,
-  user_id text not null,
-  contact_id text not null,
-  channel text not null,
-  state text not null check (state in ('queued', 'sent', 'delivered', 'shown', 'failed', 'cancelled')),
-  external_id text,
-  failure text,
+  id text collate "C" primary key,
+  request_id text collate "C" not null,
+  client_id text collate "C" not null,
+  user_id text collate "C" not null,
+  contact_id text collate "C" not null,
+  channel text collate "C" not null,
+  state text collate "C" not null check (state in ('queued', 'sent', 'delivered', 'shown', 'failed', 'cancelled')),
+  external_id text collate "C",
+  failure text collate "C",
   expires_at bigint not null,
   created_at bigint not null,
   updated_at bigint not null
@@ -201,13 +202,13 @@ create unique index notices_by_external_id on notices (channel, external_id) whe
 
 -- deliveries
 create table deliveries (
-  id text primary key,
-  request_id text not null unique,
-  client_id text not null,
-  user_id text not null,
-  token_id text not null,
-  url text not null,
-  state text not null check (state in ('queued', 'delivered', 'undeliverable')),
+  id text collate "C" primary key,
+  request_id text collate "C" not null unique,
+  client_id text collate "C" not null,
+  user_id text collate "C" not null,
+  token_id text collate "C" not null,
+  url text collate "C" not null,
+  state text collate "C" not null check (state in ('queued', 'delivered', 'undeliverable')),
   expires_at bigint not null,
   created_at bigint not null,
   settled_at bigint,
@@ -216,29 +217,29 @@ create table deliveries (
 
 -- The sealed payload stands apart and leaves in the transaction that records the 2xx.
 create table delivery_payloads (
-  delivery_id text primary key,
+  delivery_id text collate "C" primary key,
   sealed bytea not null
 );
 
 create table delivery_attempts (
-  delivery_id text not null,
+  delivery_id text collate "C" not null,
   number bigint not null,
-  state text not null check (state in ('started', 'succeeded', 'failed', 'unknown')),
+  state text collate "C" not null check (state in ('started', 'succeeded', 'failed', 'unknown')),
   started_at bigint not null,
   ended_at bigint,
   status bigint,
-  failure text,
-  response text,
+  failure text collate "C",
+  response text collate "C",
   primary key (delivery_id, number),
   check ((state = 'started') = (ended_at is null))
 );
 
 -- outbox
 create table outbox (
-  id text primary key,
-  kind text not null check (kind in ('notify', 'deliver', 'expire')),
-  ref text not null,
-  lane text not null,
+  id text collate "C" primary key,
+  kind text collate "C" not null check (kind in ('notify', 'deliver', 'expire')),
+  ref text collate "C" not null,
+  lane text collate "C" not null,
   due_at bigint not null,
   lease_until bigint not null,
   attempt bigint not null
@@ -247,26 +248,26 @@ create index outbox_due on outbox (kind, due_at);
 
 -- audit
 create table events (
-  seq bigint generated always as identity primary key,
-  request_id text,
-  user_id text,
-  client_id text,
-  kind text not null,
-  detail text,
-  actor text not null,
-  address text,
+  seq bigint generated by default as identity primary key,
+  request_id text collate "C",
+  user_id text collate "C",
+  client_id text collate "C",
+  kind text collate "C" not null,
+  detail text collate "C",
+  actor text collate "C" not null,
+  address text collate "C",
   at bigint not null
 );
 create index events_of_request on events (request_id) where request_id is not null;
 
 -- channels/whatsapp: what the webhook has brought already
 create table whatsapp_events (
-  id text primary key,
+  id text collate "C" primary key,
   received_at bigint not null
 );
 
 -- Facts of the whole store, for instance a value sealed by the master key that shows whether the key is the right one.
 create table store_facts (
-  name text primary key,
+  name text collate "C" primary key,
   value bytea not null
 );

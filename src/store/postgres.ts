@@ -1,0 +1,164 @@
+import { EventEmitter } from 'node:events'
+import { setTimeout as pause } from 'node:timers/promises'
+import postgres from 'postgres'
+import { StoreUnavailable } from '#base/errors.ts'
+import type { Database, Hint, Transaction } from './database.ts'
+import { camelCase, lockClauses, type Sql } from './sql.ts'
+
+export interface PostgresOptions {
+  /** Connections of this node. */
+  pool?: number
+  /** Whether hints of other nodes are listened for. Off where a pooler lends connections by transaction: the poll does it. */
+  listens?: boolean
+}
+
+/**
+ * Opens a store in PostgreSQL, or in what speaks its wire and SQL. Nodes keep no state in their connections: each
+ * transaction stands alone, so a pooler may lend them one by one.
+ */
+export function openPostgres(url: string, { pool = 10, listens = true }: PostgresOptions = {}): Database {
+  const client = postgres(url, {
+    max: pool,
+    onnotice: () => {},
+    connect_timeout: CONNECT_TIMEOUT_S,
+    // Comes back soon after an outage instead of backing off for minutes.
+    backoff: () => RECONNECT_S,
+    // int8 as a number: instants and counts stay far below 2^53.
+    types: { bigint: { to: 20, from: [20], serialize: String, parse: Number } },
+    transform: { column: { from: camelCase } },
+    connection: { application_name: 'countersign' },
+  })
+  const hints = new EventEmitter().setMaxListeners(0)
+  const news = sharedHints(client)
+  const listening = listens ? listen(client, hints) : undefined
+
+  return {
+    engine: 'postgres',
+    read: <T>(statement: Sql) => retrying(() => query<T>(client, statement)),
+
+    transaction: <T>(work: (tx: Transaction) => Promise<T>) =>
+      retrying(async () => {
+        const given = new Set<Hint>()
+        const result = await client.begin((connection) => work(transactionOn(connection, given)))
+        for (const topic of given) hints.emit(topic)
+        news.give(given)
+        return result as T
+      }),
+
+    onHint(topic, listener) {
+      hints.on(topic, listener)
+      return () => hints.off(topic, listener)
+    },
+
+    async close() {
+      await listening?.then((subscription) => subscription?.unlisten()).catch(() => {})
+      await client.end({ timeout: CLOSE_TIMEOUT_S })
+    },
+  }
+}
+
+const CONNECT_TIMEOUT_S = 5
+const RECONNECT_S = 0.2
+const CLOSE_TIMEOUT_S = 5
+
+type Runner = Pick<postgres.Sql, 'unsafe'>
+
+const texts = new WeakMap<TemplateStringsArray, string>()
+
+/** `$1` for each value; the comment that marks a lock becomes the clause. Made once for each place in the code. */
+function textOf({ strings }: Sql): string {
+  const known = texts.get(strings)
+  if (known) return known
+  const text = lockClauses(strings.reduce((before, part, i) => `${before}$${i}${part}`))
+  texts.set(strings, text)
+  return text
+}
+
+const query = async <T>(runner: Runner, statement: Sql): Promise<T[]> =>
+  (await runner.unsafe(textOf(statement), statement.values as never[], { prepare: true })) as unknown as T[]
+
+const transactionOn = (connection: Runner, given: Set<Hint>): Transaction => ({
+  all: <T>(statement: Sql) => query<T>(connection, statement),
+  one: async <T>(statement: Sql) => (await query<T>(connection, statement))[0],
+  run: async (statement) => {
+    const answer = await connection.unsafe(textOf(statement), statement.values as never[], { prepare: true })
+    return answer.count
+  },
+  script: async (text) => {
+    await connection.unsafe(text).simple()
+  },
+  hint: (topic) => given.add(topic),
+})
+
+const MOST_RETRIES = 8
+const RETRY_PAUSE_MS = 20
+
+/** Serialisation failures and deadlocks: nothing was done, and doing it again is what the database asks for. */
+const REPEATABLE = new Set(['40001', '40P01'])
+
+async function retrying<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await attempt()
+    } catch (fault) {
+      if (tries > MOST_RETRIES || !isRepeatable(fault)) throw explain(fault)
+      await pause(RETRY_PAUSE_MS * tries * (0.5 + Math.random()))
+    }
+  }
+}
+
+const codeOf = (fault: unknown): string =>
+  fault instanceof Error && 'code' in fault ? String(fault.code) : ''
+
+/** A connection that was never made has done nothing either; one that broke may have committed, so that is told. */
+const isRepeatable = (fault: unknown): boolean =>
+  REPEATABLE.has(codeOf(fault)) || codeOf(fault) === 'ECONNREFUSED'
+
+/** Faults that say that the database is away, shutting down, full or not taking more. */
+const AWAY =
+  /^(ECONN|ENOTFOUND|EAI_AGAIN|EPIPE|ETIMEDOUT|EHOSTUNREACH|CONNECT_TIMEOUT|CONNECTION_|08|57P|53|25006)/
+
+function explain(fault: unknown): unknown {
+  if (!AWAY.test(codeOf(fault))) return fault
+  return new StoreUnavailable(
+    `The database cannot be used now (${codeOf(fault)}). Check that it runs, has room and takes connections.`,
+    {
+      cause: fault,
+    },
+  )
+}
+
+const NOTIFY_CHANNEL = 'countersign'
+/** A NOTIFY takes a lock of the whole database for a moment: at most one each so often, and never in a transaction of ours. */
+const NOTIFY_PAUSE_MS = 50
+
+/** Passes hints on to the other nodes, gathered. */
+function sharedHints(client: postgres.Sql) {
+  let waiting = new Set<Hint>()
+  let isPlanned = false
+  let lastAt = 0
+  const send = () => {
+    isPlanned = false
+    lastAt = performance.now()
+    const topics = [...waiting].join(' ')
+    waiting = new Set()
+    // A hint that is lost costs a poll.
+    client`select pg_notify(${NOTIFY_CHANNEL}, ${topics})`.catch(() => {})
+  }
+  return {
+    give(topics: Set<Hint>) {
+      if (topics.size === 0) return
+      for (const topic of topics) waiting.add(topic)
+      if (isPlanned) return
+      isPlanned = true
+      setTimeout(send, Math.max(0, lastAt + NOTIFY_PAUSE_MS - performance.now()))
+    },
+  }
+}
+
+const listen = (client: postgres.Sql, hints: EventEmitter) =>
+  client
+    .listen(NOTIFY_CHANNEL, (topics) => {
+      for (const topic of topics.split(' ')) hints.emit(topic)
+    })
+    .catch(() => undefined)

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { migrate } from '#store/migrate.ts'
+import { openPostgres } from '#store/postgres.ts'
+import { sql } from '#store/sql.ts'
+import { startPostgres } from '../support/postgres.ts'
+import { names, put, startStore } from '../support/store.ts'
+
+// What every store promises, on both engines.
+
+let postgres: Awaited<ReturnType<typeof startPostgres>>
+before(async () => {
+  postgres = await startPostgres()
+})
+after(() => postgres[Symbol.asyncDispose]())
+
+for (const engine of ['sqlite', 'postgres'] as const) {
+  const databaseOf = async () => (engine === 'postgres' ? postgres.database() : undefined)
+
+  test(`${engine}: one that throws is rolled back alone, the others are kept`, async () => {
+    await using db = await startStore(databaseOf)
+
+    const outcomes = await Promise.allSettled([
+      db.transaction((tx) => put(tx, 'first')),
+      db.transaction(async (tx) => {
+        await put(tx, 'second')
+        throw new Error('changed my mind')
+      }),
+      db.transaction((tx) => put(tx, 'third')),
+    ])
+
+    assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    )
+    assert.deepEqual(await names(db), ['first', 'third'])
+  })
+
+  test(`${engine}: a lone transaction that throws leaves nothing, and the next one works`, async () => {
+    await using db = await startStore(databaseOf)
+    await assert.rejects(
+      db.transaction(async (tx) => {
+        await put(tx, 'gone')
+        throw new Error('changed my mind')
+      }),
+      /changed my mind/,
+    )
+    await db.transaction((tx) => put(tx, 'kept'))
+    assert.deepEqual(await names(db), ['kept'])
+  })
+
+  test(`${engine}: a read never sees a row that is not committed`, async () => {
+    await using db = await startStore(databaseOf)
+    let seenInside: string[] = []
+
+    await db.transaction(async (tx) => {
+      await put(tx, 'first')
+      seenInside = await names(db)
+    })
+
+    assert.deepEqual(seenInside, [])
+    assert.deepEqual(await names(db), ['first'])
+  })
+
+  test(`${engine}: a transaction is answered only after its commit`, async () => {
+    await using db = await startStore(databaseOf)
+    const seen = await Promise.all(
+      ['a', 'b', 'c'].map(async (name) => {
+        await db.transaction((tx) => put(tx, name))
+        return (await names(db)).includes(name)
+      }),
+    )
+    assert.deepEqual(seen, [true, true, true])
+  })
+
+  test(`${engine}: a hint is given after the commit, and never by a transaction that failed`, async () => {
+    await using db = await startStore(databaseOf)
+    const seen: Promise<string[]>[] = []
+    db.onHint('deliver', () => seen.push(names(db)))
+
+    await db
+      .transaction(async (tx) => {
+        tx.hint('deliver')
+        throw new Error('changed my mind')
+      })
+      .catch(() => {})
+    await db.transaction(async (tx) => {
+      tx.hint('deliver')
+      await put(tx, 'first')
+    })
+    assert.deepEqual(await seen[0], ['first'])
+  })
+
+  test(`${engine}: a migration runs once, also when many start at the same time`, async () => {
+    await using db = await startStore(databaseOf)
+    const again = await Promise.all([migrate(db, 1), migrate(db, 2), migrate(db, 3)])
+    assert.deepEqual(again, [[], [], []])
+    const rows = await db.read<{ name: string; appliedAt: number }>(
+      sql`select name, applied_at from schema_migrations`,
+    )
+    assert.ok(rows.some(({ name }) => name.endsWith(`.${engine}.sql`)))
+  })
+
+  test(`${engine}: texts are ordered by their bytes, and numbers and bytes come back as they were`, async () => {
+    await using db = await startStore(databaseOf)
+    const value = Buffer.from([0, 1, 255, 128])
+    await db.transaction(async (tx) => {
+      for (const name of ['b', 'B', '~', 'é', '1', '_']) {
+        await tx.run(sql`insert into store_facts (name, value) values (${name}, ${value})`)
+      }
+    })
+    assert.deepEqual(await names(db), ['1', 'B', '_', 'b', '~', 'é'])
+    const [row] = await db.read<{ value: Uint8Array }>(sql`select value from store_facts where name = 'b'`)
+    assert.deepEqual(Buffer.from(row?.value ?? []), value)
+
+    const latest = 8_640_000_000_000_000
+    await db.transaction((tx) =>
+      tx.run(sql`insert into schema_migrations (name, applied_at) values ('x', ${latest})`),
+    )
+    const [kept] = await db.read<{ appliedAt: number }>(
+      sql`select applied_at from schema_migrations where name = 'x'`,
+    )
+    assert.equal(kept?.appliedAt, latest)
+  })
+
+  test(`${engine}: of two that claim the same rows each gets others`, async () => {
+    await using db = await startStore(databaseOf)
+    await db.transaction(async (tx) => {
+      for (let i = 0; i < 20; i += 1) await put(tx, `fact-${String(i).padStart(2, '0')}`)
+    })
+    const claim = () =>
+      db.transaction(async (tx) => {
+        const rows = await tx.all<{ name: string }>(
+          sql`select name from store_facts order by name limit 5 /* for update skip locked */`,
+        )
+        for (const { name } of rows) await tx.run(sql`delete from store_facts where name = ${name}`)
+        return rows.map(({ name }) => name)
+      })
+    const claimed = (await Promise.all([claim(), claim(), claim(), claim()])).flat()
+    assert.equal(new Set(claimed).size, claimed.length)
+    assert.equal(claimed.length + (await names(db)).length, 20)
+  })
+}
+
+test('postgres: a hint reaches the other nodes', async () => {
+  const url = await postgres.database()
+  const [one, two] = [openPostgres(url), openPostgres(url)]
+  await migrate(one, 1)
+  const heard = new Promise<void>((resolve) => {
+    two.onHint('deliver', resolve)
+  })
+  // The other node may not listen yet: hints are given until one is heard.
+  const giving = setInterval(() => one.transaction(async (tx) => tx.hint('deliver')), 60)
+  await heard
+  clearInterval(giving)
+  await Promise.all([one.close(), two.close()])
+})
+
+test('postgres: two transactions that cannot both be serialised are both done', async () => {
+  await using db = await startStore(async () => postgres.database())
+  await db.transaction(async (tx) => {
+    await tx.script('create table tally (id bigint primary key, sum bigint not null)')
+    await tx.run(sql`insert into tally (id, sum) values (1, 0)`)
+  })
+  const add = () =>
+    db.transaction(async (tx) => {
+      await tx.script('set transaction isolation level serializable')
+      const row = await tx.one<{ sum: number }>(sql`select sum from tally where id = 1`)
+      await tx.run(sql`update tally set sum = ${(row?.sum ?? 0) + 1} where id = 1`)
+    })
+  await Promise.all([add(), add(), add(), add()])
+  const [row] = await db.read<{ sum: number }>(sql`select sum from tally where id = 1`)
+  assert.equal(row?.sum, 4)
+})

@@ -1,0 +1,14 @@
+import { after } from 'node:test'
+import { startPostgres } from './postgres.ts'
+
+let makeDatabase: (() => Promise<string>) | undefined
+
+/** From here on every server and store that the tests of this process start lies in PostgreSQL, each in a database of its own. */
+export async function usePostgres() {
+  const postgres = await startPostgres()
+  makeDatabase = () => postgres.database()
+  after(() => postgres[Symbol.asyncDispose]())
+}
+
+/** Address of a new database, or undefined where the embedded store is used. */
+export const newDatabase = async (): Promise<string | undefined> => makeDatabase?.()
