@@ -5,6 +5,7 @@ import { adminRoutes } from '#api/admin.ts'
 import { approvalRoutes } from '#api/approvals.ts'
 import { appRoutes } from '#api/apps.ts'
 import { askRoutes } from '#api/asks.ts'
+import { deliveryRoutes } from '#api/deliveries.ts'
 import { guardPages } from '#api/guard.ts'
 import { sessionRoutes } from '#api/sessions.ts'
 import { startRoutes } from '#api/start.ts'
@@ -16,6 +17,7 @@ import { liveRoutes } from '#channels/live/routes.ts'
 import { createWhatsappChannel } from '#channels/whatsapp/channel.ts'
 import { whatsappRoutes } from '#channels/whatsapp/webhook.ts'
 import { deliverHandler } from '#deliveries/deliver.ts'
+import { proveHandler } from '#deliveries/proof.ts'
 import { healthRoutes } from '#http/health.ts'
 import { callLimit } from '#http/limits.ts'
 import { pageRoutes } from '#http/pages.ts'
@@ -91,6 +93,9 @@ export async function startApp({ config, log, now = Date.now, pages }: AppOption
     vault,
     site,
     urlPolicy: outbound.policy,
+    outbound,
+    proofRule: config.notifierProof ?? (config.isDev ? ('off' as const) : ('reachable' as const)),
+    wakeDeliveries: (clientId: string) => deliver.wakeLane(clientId),
     issuer,
     payloads: { upstox: upstoxPayload },
     nextExpiry: dailyExpiry(config.dailyExpiry),
@@ -110,6 +115,7 @@ export async function startApp({ config, log, now = Date.now, pages }: AppOption
     approvalRoutes(routes, context)
     tokenRoutes(routes, context)
     appRoutes(routes, context)
+    deliveryRoutes(routes, context)
     startRoutes(routes, context)
     liveRoutes(routes, context, hub)
   })
@@ -120,9 +126,11 @@ export async function startApp({ config, log, now = Date.now, pages }: AppOption
   healthRoutes(server, () => db.read(sql`select 1 as ready`))
   await pageRoutes(server, { folder: pages, isSecure: origin.startsWith('https:') })
 
+  const deliver = startWorker(context, 'deliver', deliverHandler(context))
   const workers = [
     startWorker(context, 'notify', notifyHandler({ now, channels })),
-    startWorker(context, 'deliver', deliverHandler({ now, vault, outbound })),
+    deliver,
+    startWorker(context, 'prove', proveHandler(context)),
     startWorker(context, 'expire', expireHandler({ now })),
   ]
   const sweep = setInterval(() => {

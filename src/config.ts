@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Temporal } from 'temporal-polyfill'
 import { HOUR, MINUTE, SECOND } from '#base/clock.ts'
 import type { WhatsappSettings } from '#channels/whatsapp/channel.ts'
+import type { ProofRule } from '#deliveries/proof.ts'
 import type { Window } from '#http/limits.ts'
 import type { DailyExpiry } from '#requests/expiry.ts'
 
@@ -121,6 +122,13 @@ const settings = {
     parse: text,
     about: 'Audience (aud) of issued tokens: the service that takes them. The public origin if not given.',
     example: 'https://api.example.com',
+  }),
+  notifierProof: setting({
+    env: 'NOTIFIER_PROOF',
+    parse: proofRule,
+    about:
+      'What a Notifier Webhook Endpoint must show before it may receive tokens: reachable (a check message gets a 2xx), challenge (and sends back what was in it), or off. Reachable if not given; off in development.',
+    example: 'challenge',
   }),
   whatsappApi: always({
     env: 'WHATSAPP_API',
@@ -297,6 +305,11 @@ function count(given: string): number {
   const number = Number(given)
   if (Number.isInteger(number) && number > 0 && number <= 1_000) return number
   throw new Error('must be a whole number from 1 to 1000')
+}
+
+function proofRule(given: string): ProofRule {
+  if (given === 'reachable' || given === 'challenge' || given === 'off') return given
+  throw new Error('must be reachable, challenge or off')
 }
 
 function databaseUrl(given: string): string {

@@ -4,6 +4,7 @@ import { hashSecret, sameHash } from '#base/secrets.ts'
 import { judgeClient } from '#clients/judge.ts'
 import { type ClientsContext, registerClient } from '#clients/register.ts'
 import { CLIENT_STATES } from '#clients/store.ts'
+import { promiseCheck } from '#deliveries/proof.ts'
 import type { Server } from '#http/server.ts'
 import { addContact } from '#notices/contacts.ts'
 import { addUser, requireUser, type UsersContext } from '#users/users.ts'
@@ -77,6 +78,7 @@ export function adminRoutes(
       notifierUrl: notifier_url,
       actor: 'operator',
     })
+    await promiseCheck(context, client)
     return reply
       .code(201)
       .send({ client_id: client.id, client_secret: clientSecret, signing_secret: signingSecret })

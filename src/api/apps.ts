@@ -9,17 +9,18 @@ import {
 } from '#clients/register.ts'
 import {
   type Client,
-  clientById,
   clientsOfUser,
   countSecrets,
   deleteSecret,
   secretsOfClient,
   setClientState,
 } from '#clients/store.ts'
+import { checkNotifier, type ProofContext, proofOf } from '#deliveries/proof.ts'
 import type { Server } from '#http/server.ts'
 import type { UsersContext } from '#users/users.ts'
 import type { AppCard, NewAppSecrets } from './contract.ts'
 import { signedIn } from './guard.ts'
+import { ownApp } from './own-app.ts'
 import { Id } from './shapes.ts'
 
 const MOST_SECRETS = 2
@@ -36,17 +37,12 @@ const NewApp = Type.Object({ name: Name, ...Form })
 const EditedApp = Type.Object({ name: Type.Optional(Name), ...Form })
 
 /** My apps: individual clients, made and kept by the user whom they ask. */
-export function appRoutes(server: Server, context: UsersContext & ClientsContext) {
+export function appRoutes(server: Server, context: UsersContext & ClientsContext & ProofContext) {
   const { db, now } = context
-
-  async function ownApp(userId: string, id: string): Promise<Client> {
-    const client = await clientById(db, id)
-    if (client?.userId !== userId || client.state === 'disabled') throw new Refusal('client_not_found')
-    return client
-  }
 
   const card = async (client: Client): Promise<AppCard> => {
     const secrets = await secretsOfClient(db, client.id)
+    const proof = await proofOf(context, client)
     return {
       client_id: client.id,
       name: client.name,
@@ -55,6 +51,7 @@ export function appRoutes(server: Server, context: UsersContext & ClientsContext
       redirect_url: client.redirectUrl,
       postback_url: client.postbackUrl,
       notifier_url: client.notifierUrl,
+      notifier: proof ? { state: proof.state, note: proof.note, checked_at: proof.checkedAt } : null,
       created_at: client.createdAt,
       secrets: secrets.map(({ id, prefix, createdAt, lastUsedAt }) => ({
         id,
@@ -75,6 +72,7 @@ export function appRoutes(server: Server, context: UsersContext & ClientsContext
     const { userId } = await signedIn(context, http)
     const form = { name: http.body.name, ...formOf(http.body) }
     const made = await registerClient(context, { ...form, kind: 'individual', userId, actor: 'user' })
+    await checkNotifier(context, made.client)
     const answer: NewAppSecrets = {
       client_id: made.client.id,
       client_secret: made.clientSecret,
@@ -85,26 +83,30 @@ export function appRoutes(server: Server, context: UsersContext & ClientsContext
 
   server.get('/v1/me/apps/:id', { schema: { params: Id } }, async (http) => {
     const { userId } = await signedIn(context, http)
-    return card(await ownApp(userId, http.params.id))
+    return card(await ownApp(context, userId, http.params.id))
   })
 
   server.patch('/v1/me/apps/:id', { schema: { params: Id, body: EditedApp } }, async (http) => {
     const { userId } = await signedIn(context, http)
     const { name } = http.body
     const form = { ...(name === undefined ? {} : { name }), ...formOf(http.body) }
-    return card(await editClient(context, await ownApp(userId, http.params.id), form))
+    const client = await ownApp(context, userId, http.params.id)
+    const edited = await editClient(context, client, form)
+    // Another address has shown nothing yet, whatever the last one did.
+    if (edited.notifierUrl !== client.notifierUrl) await checkNotifier(context, edited)
+    return card(edited)
   })
 
   server.delete('/v1/me/apps/:id', { schema: { params: Id } }, async (http, reply) => {
     const { userId } = await signedIn(context, http)
-    const { id } = await ownApp(userId, http.params.id)
+    const { id } = await ownApp(context, userId, http.params.id)
     await db.transaction((tx) => setClientState(tx, id, 'disabled', now()))
     return reply.code(204).send()
   })
 
   server.post('/v1/me/apps/:id/secrets', { schema: { params: Id } }, async (http, reply) => {
     const { userId } = await signedIn(context, http)
-    const { id } = await ownApp(userId, http.params.id)
+    const { id } = await ownApp(context, userId, http.params.id)
     const secret = await db.transaction(async (tx) => {
       if ((await countSecrets(tx, id)) >= MOST_SECRETS) throw new Refusal('secrets_full')
       return addSecret(tx, id, now())
@@ -118,7 +120,7 @@ export function appRoutes(server: Server, context: UsersContext & ClientsContext
     { schema: { params: secretParams } },
     async (http, reply) => {
       const { userId } = await signedIn(context, http)
-      const { id } = await ownApp(userId, http.params.id)
+      const { id } = await ownApp(context, userId, http.params.id)
       await db.transaction(async (tx) => {
         if ((await countSecrets(tx, id)) < 2) throw new Refusal('last_secret')
         await deleteSecret(tx, http.params.secret, id)

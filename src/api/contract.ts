@@ -151,6 +151,7 @@ export interface AppCard {
   redirect_url: string | null
   postback_url: string | null
   notifier_url: string | null
+  notifier: NotifierCard | null
   created_at: number
   secrets: { id: string; prefix: string; created_at: number; last_used_at: number | null }[]
 }
@@ -169,4 +170,34 @@ export interface NewAppSecrets {
   client_secret: string
   /** Verifies deliveries (Standard Webhooks, `whsec_…`). */
   signing_secret?: string
+}
+
+/** Whether an app's Notifier Webhook Endpoint may receive tokens now. */
+export interface NotifierCard {
+  state: 'unproven' | 'proven' | 'gone'
+  /** What was wrong at the last check, in a sentence. */
+  note: string | null
+  checked_at: number
+}
+
+export interface DeliveryCard {
+  id: string
+  request_id: string
+  state: 'queued' | 'delivered' | 'undeliverable'
+  url: string
+  attempts: number
+  created_at: number
+  settled_at: number | null
+  expires_at: number
+}
+
+export interface AttemptCard {
+  number: number
+  state: 'started' | 'succeeded' | 'failed' | 'unknown'
+  started_at: number
+  ended_at: number | null
+  status: number | null
+  failure: string | null
+  /** The first 4 KiB of the answer, without the token if it echoed it. */
+  response: string | null
 }

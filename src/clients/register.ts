@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { recordEvent } from '#audit/events.ts'
 import type { Clock } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
@@ -7,7 +6,8 @@ import type { Vault } from '#base/seal.ts'
 import { hashSecret, newSecret } from '#base/secrets.ts'
 import { parseOutboundUrl, type UrlPolicy } from '#outbound/url.ts'
 import type { Database, Transaction } from '#store/database.ts'
-import { type Client, insertClient, insertSecret, insertSigningSecret, updateClient } from './store.ts'
+import { addSigningSecret } from './signing.ts'
+import { type Client, insertClient, insertSecret, updateClient } from './store.ts'
 
 export interface ClientsContext {
   db: Database
@@ -50,7 +50,7 @@ export async function registerClient({ db, now, vault, urlPolicy }: ClientsConte
   return db.transaction(async (tx) => {
     await insertClient(tx, client)
     const clientSecret = await addSecret(tx, client.id, now())
-    const signingSecret = await addSigningSecret(tx, vault, client.id, now())
+    const signingSecret = await addSigningSecret(tx, vault, client.id, 'v1', now())
     await recordEvent(tx, {
       kind: 'app_registered',
       actor: form.actor,
@@ -94,27 +94,6 @@ export async function addSecret(tx: Transaction, clientId: string, now: number):
     createdAt: now,
   })
   return secret
-}
-
-/** Where a signing secret lies, as bound into its seal. */
-export const signingSecretPlace = (id: string, clientId: string) => `signing_secret:${id}:${clientId}`
-
-/** Makes the key of a client's deliveries, in the form of Standard Webhooks 1.0.0: `whsec_` and base64 of 32 bytes. */
-async function addSigningSecret(
-  tx: Transaction,
-  vault: Vault,
-  clientId: string,
-  now: number,
-): Promise<string> {
-  const id = newId('sec')
-  const key = randomBytes(32)
-  await insertSigningSecret(tx, {
-    id,
-    clientId,
-    sealed: vault.seal(signingSecretPlace(id, clientId), key),
-    createdAt: now,
-  })
-  return `whsec_${key.toString('base64')}`
 }
 
 function checkForm(form: ClientForm, policy: UrlPolicy) {

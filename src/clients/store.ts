@@ -103,16 +103,38 @@ export const deleteSecret = (tx: Transaction, id: string, clientId: string) =>
 
 // Signing secrets, by which a receiver knows that a delivery is ours
 
+export interface SigningSecret {
+  id: string
+  /** Of Standard Webhooks: `v1` is HMAC-SHA256, `v1a` Ed25519. */
+  scheme: 'v1' | 'v1a'
+  sealed: Uint8Array
+  createdAt: number
+  expiresAt: number | null
+}
+
 export const insertSigningSecret = (
   tx: Transaction,
-  each: { id: string; clientId: string; sealed: Uint8Array; createdAt: number },
+  each: Omit<SigningSecret, 'expiresAt'> & { clientId: string },
 ) =>
   tx.run(sql`
-    insert into signing_secrets (id, client_id, sealed, created_at)
-    values (${each.id}, ${each.clientId}, ${each.sealed}, ${each.createdAt})`)
+    insert into signing_secrets (id, client_id, scheme, sealed, created_at)
+    values (${each.id}, ${each.clientId}, ${each.scheme}, ${each.sealed}, ${each.createdAt})`)
 
+/** Those that are valid now, newest first. */
 export const signingSecretsOf = (tx: Transaction, clientId: string, now: number) =>
-  tx.all<{ id: string; sealed: Uint8Array }>(sql`
-    select id, sealed from signing_secrets
+  tx.all<SigningSecret>(sql`
+    select id, scheme, sealed, created_at, expires_at
+      from signing_secrets
      where client_id = ${clientId} and (expires_at is null or expires_at > ${now})
      order by id desc`)
+
+/** Gives the older secrets of a kind their last day; one that ends sooner keeps its end. */
+export const expireSigningSecrets = (
+  tx: Transaction,
+  clientId: string,
+  scheme: SigningSecret['scheme'],
+  at: number,
+) =>
+  tx.run(sql`
+    update signing_secrets set expires_at = ${at}
+     where client_id = ${clientId} and scheme = ${scheme} and (expires_at is null or expires_at > ${at})`)

@@ -1,4 +1,5 @@
 import { registerClient } from '#clients/register.ts'
+import { promiseCheck } from '#deliveries/proof.ts'
 import { requireUser } from '#users/users.ts'
 import { withStore } from './store.ts'
 import { readWords, UsageError } from './usage.ts'
@@ -39,8 +40,8 @@ export async function run(args: string[]): Promise<number> {
     throw new UsageError(`Say either --individual USER_ID or --initiator.\n\n${HELP}`)
   }
 
-  const made = await withStore(async (context) =>
-    registerClient(context, {
+  const made = await withStore(async (context) => {
+    const registered = await registerClient(context, {
       kind: initiator ? 'initiator' : 'individual',
       userId: individual ? (await requireUser(context, individual)).id : undefined,
       name,
@@ -49,8 +50,11 @@ export async function run(args: string[]): Promise<number> {
       postbackUrl: postback,
       notifierUrl: notifier,
       actor: 'operator',
-    }),
-  )
+    })
+    // The server checks the endpoint: at once if it runs, else at its start.
+    await promiseCheck(context, registered.client)
+    return registered
+  })
   const shown = {
     client_id: made.client.id,
     client_secret: made.clientSecret,

@@ -1,24 +1,26 @@
-import { createSecretKey, type KeyObject } from 'node:crypto'
 import { recordEvent } from '#audit/events.ts'
-import { type Clock, SECOND } from '#base/clock.ts'
+import { type Clock, MINUTE, SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import type { Vault } from '#base/seal.ts'
-import { signingSecretPlace } from '#clients/register.ts'
-import { signingSecretsOf } from '#clients/store.ts'
+import { signingKeys } from '#clients/signing.ts'
 import { type Answer, CallFailed, type Outbound } from '#outbound/dial.ts'
+import { jitter } from '#outbox/backoff.ts'
 import { cancel } from '#outbox/store.ts'
 import type { Handler, Outcome } from '#outbox/worker.ts'
 import type { Transaction } from '#store/database.ts'
 import { revokeToken } from '#tokens/revoke.ts'
+import { noteGone } from './proof.ts'
 import { payloadPlace } from './queue.ts'
 import { nextAttemptAt, retryAfter } from './schedule.ts'
 import { signedHeaders } from './sign.ts'
 import {
+  countedAttempts,
   type Delivery,
   deletePayload,
   endAttempt,
   insertAttempt,
   markUnknownAttempts,
+  proofInside,
   queuedDelivery,
   queuedDeliveryOfToken,
   settleDelivery,
@@ -37,11 +39,12 @@ const KEPT_ANSWER = 4_096
 
 /** Hands over results: POST by POST, signed, each attempt on disk before its first byte leaves. */
 export function deliverHandler({ now, vault, outbound }: DeliverContext): Handler {
-  const keys = keyCache(vault)
+  const keys = signingKeys(vault)
   return {
     slots: 128,
     laneSlots: 8,
     deadlineMs: DEADLINE_MS,
+    breaker: { faults: 5, restMs: 30 * SECOND, longestRestMs: 5 * MINUTE },
 
     async start(tx, job) {
       const delivery = await queuedDelivery(tx, job.ref)
@@ -50,16 +53,19 @@ export function deliverHandler({ now, vault, outbound }: DeliverContext): Handle
         await giveUp(tx, delivery, 'the token had ended', now())
         return undefined
       }
+      // An endpoint that is gone gets nothing until it is proven anew; what waits for it waits until it ends.
+      const proof = await proofInside(tx, delivery.clientId, delivery.url)
+      if (proof?.state === 'gone') return { repeatAt: delivery.expiresAt }
       if (job.attempt > 1) await markUnknownAttempts(tx, delivery.id, now())
       await insertAttempt(tx, delivery.id, job.attempt, now())
-      const signingKeys = await keys(tx, delivery.clientId, now())
+      const signing = await keys(tx, delivery.clientId, now())
 
       return async (signal) => {
         const payload = vault.open(payloadPlace(delivery.id, delivery.clientId), delivery.sealed)
         const headers = {
           'content-type': 'application/json',
           'user-agent': 'Countersign',
-          ...signedHeaders(delivery.id, now(), payload, signingKeys),
+          ...signedHeaders(delivery.id, now(), payload, signing),
         }
         const result = await outbound.post(delivery.url, headers, payload, signal).catch(asFailure)
         const answer = describe(result, payload)
@@ -68,20 +74,36 @@ export function deliverHandler({ now, vault, outbound }: DeliverContext): Handle
           await endAttempt(tx, delivery.id, { number: job.attempt, endedAt: now(), ...answer })
           if (answer.state === 'succeeded') return succeed(tx, delivery, now())
 
-          const retryAfterMs =
-            result instanceof CallFailed ? undefined : retryAfter(result.headers['retry-after'], now())
-          const again = nextAttemptAt(job.attempt, {
-            now: now(),
-            expiresAt: delivery.expiresAt,
-            retryAfterMs,
-          })
-          if (again) return { repeatAt: again }
-          return giveUp(tx, delivery, 'the notifier endpoint did not take it', now())
+          return tryAgain(tx, delivery, result, now())
         }
       }
     },
   }
 }
+
+/** Plans the next attempt, or gives up. */
+async function tryAgain(tx: Transaction, delivery: Delivery, result: Answer | CallFailed, now: number) {
+  const { id, expiresAt, clientId, url } = delivery
+  if (result instanceof CallFailed && result.kind.startsWith('proxy')) {
+    // Our own way out is shut: the endpoint is not charged for it.
+    const again = now + jitter(PROXY_PAUSE_MS)
+    return again < expiresAt ? { repeatAt: again } : giveUp(tx, delivery, 'the token had ended', now)
+  }
+  const isAnswered = !(result instanceof CallFailed)
+  if (isAnswered && result.status === GONE) {
+    await noteGone(tx, clientId, url, now)
+    return { repeatAt: expiresAt }
+  }
+  const isLaneFault = !isAnswered || result.status >= 500 || result.status === TOO_MANY
+  const retryAfterMs = isAnswered ? retryAfter(result.headers['retry-after'], now) : undefined
+  const again = nextAttemptAt(await countedAttempts(tx, id), { now, expiresAt, retryAfterMs })
+  if (again) return { repeatAt: again, isLaneFault }
+  return { ...(await giveUp(tx, delivery, 'the notifier endpoint did not take it', now)), isLaneFault }
+}
+
+const GONE = 410
+const TOO_MANY = 429
+const PROXY_PAUSE_MS = 30 * SECOND
 
 /** The payload leaves in the very transaction that records the 2xx. */
 async function succeed(tx: Transaction, delivery: Delivery, now: number): Promise<Outcome> {
@@ -167,19 +189,3 @@ function asFailure(fault: unknown): CallFailed {
     return new CallFailed('before_sending', 'forbidden_url', fault.message, { cause: fault })
   throw fault
 }
-
-/** A key as a `KeyObject`, made once, signs in 2 µs; from bytes each time it takes 18. */
-function keyCache(vault: Vault) {
-  const known = new Map<string, KeyObject>()
-  return async (tx: Transaction, clientId: string, now: number): Promise<KeyObject[]> => {
-    const secrets = await signingSecretsOf(tx, clientId, now)
-    return secrets.map(({ id, sealed }) => {
-      const key = known.get(id) ?? createSecretKey(vault.open(signingSecretPlace(id, clientId), sealed))
-      if (known.size > MOST_KEYS) known.clear()
-      known.set(id, key)
-      return key
-    })
-  }
-}
-
-const MOST_KEYS = 10_000

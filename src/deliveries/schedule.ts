@@ -27,6 +27,7 @@ export function nextAttemptAt(
 export function retryAfter(header: string | string[] | undefined, now: number): number | undefined {
   if (typeof header !== 'string') return undefined
   if (/^\d{1,9}$/.test(header)) return Number(header) * SECOND
-  const date = Date.parse(header)
+  // `Date.parse` alone takes almost anything for a date.
+  const date = /^[A-Za-z]{3,9}, /.test(header) ? Date.parse(header) : Number.NaN
   return Number.isNaN(date) ? undefined : Math.max(0, date - now)
 }

@@ -95,3 +95,66 @@ export const attemptsOf = (db: Database, deliveryId: string) =>
   db.read<DeliveryAttempt>(sql`
     select number, state, started_at, ended_at, status, failure, response
       from delivery_attempts where delivery_id = ${deliveryId} order by number`)
+
+/** Newest first; `before` is the id that the last page ended with. */
+export const deliveriesOfClient = (db: Database, clientId: string, before: string, limit: number) =>
+  db.read<Delivery & { attempts: number }>(sql`
+    select id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at, settled_at,
+           (select count(*) from delivery_attempts where delivery_id = deliveries.id) as attempts
+      from deliveries where client_id = ${clientId} and id < ${before} order by id desc limit ${limit}`)
+
+export async function deliveryById(db: Database, id: string): Promise<Delivery | undefined> {
+  const [delivery] = await db.read<Delivery>(sql`
+    select id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at, settled_at
+      from deliveries where id = ${id}`)
+  return delivery
+}
+
+/** Those of a client that still wait, made since a time. */
+export const waitingDeliveries = (tx: Transaction, clientId: string, since: number) =>
+  tx.all<{ id: string }>(sql`
+    select id from deliveries where client_id = ${clientId} and state = 'queued' and created_at >= ${since}`)
+
+/** Attempts that count for the schedule: an endpoint is not charged for a fault on our own side. */
+export async function countedAttempts(tx: Transaction, deliveryId: string): Promise<number> {
+  const row = await tx.one<{ count: number }>(sql`
+    select count(*) as count from delivery_attempts
+     where delivery_id = ${deliveryId} and (failure is null or failure not like 'proxy%')`)
+  return row?.count ?? 0
+}
+
+// Proofs: whether an endpoint has shown that it is there
+
+export interface NotifierProof {
+  clientId: string
+  url: string
+  state: 'unproven' | 'proven' | 'gone'
+  /** What was wrong at the last check, in a sentence for the owner. */
+  note: string | null
+  /** Checks in a row that failed. */
+  tries: number
+  checkedAt: number
+}
+
+export async function notifierProof(
+  db: Database,
+  clientId: string,
+  url: string,
+): Promise<NotifierProof | undefined> {
+  const [proof] = await db.read<NotifierProof>(sql`
+    select client_id, url, state, note, tries, checked_at
+      from notifier_proofs where client_id = ${clientId} and url = ${url}`)
+  return proof
+}
+
+export const proofInside = (tx: Transaction, clientId: string, url: string) =>
+  tx.one<NotifierProof>(sql`
+    select client_id, url, state, note, tries, checked_at
+      from notifier_proofs where client_id = ${clientId} and url = ${url}`)
+
+export const putProof = (tx: Transaction, each: NotifierProof) =>
+  tx.run(sql`
+    insert into notifier_proofs (client_id, url, state, note, tries, checked_at)
+    values (${each.clientId}, ${each.url}, ${each.state}, ${each.note}, ${each.tries}, ${each.checkedAt})
+    on conflict (client_id, url) do update
+       set state = excluded.state, note = excluded.note, tries = excluded.tries, checked_at = excluded.checked_at`)

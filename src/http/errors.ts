@@ -10,6 +10,8 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   client_credentials_wrong: 401,
   client_not_found: 404,
   cross_origin: 403,
+  delivery_not_found: 404,
+  delivery_over: 410,
   enrolment_invalid: 410,
   handle_taken: 409,
   last_passkey: 409,

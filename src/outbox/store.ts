@@ -1,7 +1,7 @@
 import type { Transaction } from '#store/database.ts'
 import { sql } from '#store/sql.ts'
 
-export type JobKind = 'notify' | 'deliver' | 'expire'
+export type JobKind = 'notify' | 'deliver' | 'expire' | 'prove'
 
 /** Work promised by a commit. */
 export interface Job {
@@ -35,18 +35,48 @@ export async function enqueue(tx: Transaction, { kind, ref, lane, dueAt }: NewJo
 export const cancel = (tx: Transaction, kind: JobKind, ref: string) =>
   tx.run(sql`delete from outbox where id = ${jobId(kind, ref)}`)
 
-/** Finds what is due and free, oldest first. */
-export const dueJobs = (tx: Transaction, kind: JobKind, now: number, limit: number) =>
-  tx.all<Job>(sql`
-    select id, kind, ref, lane, attempt
+/** A job that is due and free, as a scan finds it. */
+export interface DueJob {
+  id: string
+  lane: string
+  dueAt: number
+  attempt: number
+}
+
+/** Where a scan in the order of due times has come to. */
+export interface ScanPosition {
+  dueAt: number
+  id: string
+}
+
+export const FROM_THE_START: ScanPosition = { dueAt: 0, id: '' }
+
+/** Finds what is due and free behind a position, oldest first. */
+export const dueJobs = (tx: Transaction, kind: JobKind, now: number, after: ScanPosition, limit: number) =>
+  tx.all<DueJob>(sql`
+    select id, lane, due_at, attempt
       from outbox
-     where kind = ${kind} and due_at <= ${now} and lease_until <= ${now}
-     order by due_at
+     where kind = ${kind} and due_at <= ${now} and lease_until <= ${now} and (due_at, id) > (${after.dueAt}, ${after.id})
+     order by due_at, id
+     limit ${limit}
+     /* for update skip locked */`)
+
+/** Finds what is due and free in one lane, oldest first. */
+export const dueInLane = (tx: Transaction, kind: JobKind, lane: string, now: number, limit: number) =>
+  tx.all<DueJob>(sql`
+    select id, lane, due_at, attempt
+      from outbox
+     where kind = ${kind} and lane = ${lane} and due_at <= ${now} and lease_until <= ${now}
+     order by due_at, id
      limit ${limit}
      /* for update skip locked */`)
 
 /** Leases a job to this worker. Undefined if somebody else was faster. */
-export const leaseJob = (tx: Transaction, id: string, attempt: number, leaseUntil: number) =>
+export const leaseJob = (
+  tx: Transaction,
+  { id, attempt }: Pick<DueJob, 'id' | 'attempt'>,
+  leaseUntil: number,
+) =>
   tx.one<Job>(sql`
     update outbox
        set lease_until = ${leaseUntil}, attempt = attempt + 1
@@ -62,5 +92,12 @@ export const repeatJob = (tx: Transaction, { id, attempt }: Job, dueAt: number) 
   tx.run(sql`
     update outbox set due_at = ${dueAt}, lease_until = 0
      where id = ${id} and attempt = ${attempt}`)
+
+/** Makes waiting work due now, for instance because its owner wishes so. Work under way is left alone. */
+export const hurry = (tx: Transaction, kind: JobKind, ref: string, now: number) => {
+  tx.hint(kind)
+  return tx.run(sql`
+    update outbox set due_at = ${now} where id = ${jobId(kind, ref)} and due_at > ${now} and lease_until <= ${now}`)
+}
 
 const jobId = (kind: JobKind, ref: string) => `${kind}:${ref}`

@@ -1,10 +1,22 @@
 import type { Clock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import type { Database, Transaction } from '#store/database.ts'
-import { completeJob, dueJobs, type Job, type JobKind, leaseJob, repeatJob } from './store.ts'
+import { type BreakerRule, createLanes } from './lanes.ts'
+import {
+  completeJob,
+  type DueJob,
+  dueInLane,
+  dueJobs,
+  FROM_THE_START,
+  type Job,
+  type JobKind,
+  leaseJob,
+  repeatJob,
+  type ScanPosition,
+} from './store.ts'
 
-/** What a handler says of a job after an attempt. */
-export type Outcome = { done: true } | { repeatAt: number }
+/** What a handler says of a job after an attempt; `isLaneFault` when the fault is likely to meet the whole lane. */
+export type Outcome = { done: true; isLaneFault?: boolean } | { repeatAt: number; isLaneFault?: boolean }
 
 /** Writes down how an attempt ended. With `isLate` the lease was lost meanwhile: it may note that, and change nothing else. */
 export type Finish = (tx: Transaction, isLate: boolean) => Promise<Outcome>
@@ -19,14 +31,17 @@ export interface Handler {
   laneSlots: number
   /** Longest time one attempt may take. */
   deadlineMs: number
+  breaker?: BreakerRule
   /**
    * Begins an attempt, in the transaction that takes the lease, so that "started" is on disk before the first byte
    * leaves. Undefined: there is nothing to do, the job is done.
    */
-  start(tx: Transaction, job: Job): Promise<Attempt | undefined>
+  start(tx: Transaction, job: Job): Promise<Attempt | Outcome | undefined>
 }
 
 export interface Worker {
+  /** Ends the rest of a lane that kept failing, and looks for its work. */
+  wakeLane(lane: string): void
   /** Stops taking work and waits for what is under way. */
   stop(): Promise<void>
 }
@@ -41,8 +56,16 @@ interface WorkerContext {
 const POLL_MS = 1_000
 /** A lease must outlast its attempt by this much, or a slow attempt would be done twice. */
 const LEASE_MARGIN_MS = 5_000
-/** After a fault of the store or of a handler's own, wait before the next look. */
+/** After a fault of the store, wait before the next look. */
 const FAULT_PAUSE_MS = 1_000
+/** A job that cannot even be started is put off by this much, so that it keeps no other from being done. */
+const UNSTARTABLE_PAUSE_MS = 60_000
+/** Rows read at a time. */
+const PAGE = 256
+/** A scan goes on where the last one ended, but for what may have come in behind it: commits that took a while, */
+const SCAN_MARGIN_MS = 2_000
+/** and leases that ran out, for which it starts anew so often. */
+const FULL_SCAN_MS = 5_000
 
 /**
  * Does promised work of one kind, at least once. Several workers, in one process or many, share a store: a job is
@@ -50,90 +73,139 @@ const FAULT_PAUSE_MS = 1_000
  */
 export function startWorker({ db, now, log }: WorkerContext, kind: JobKind, handler: Handler): Worker {
   const underWay = new Set<Promise<void>>()
-  const lanes = new Map<string, number>()
-  const stopping = new AbortController()
-  let isLooking = false
+  const lanes = createLanes({ most: handler.laneSlots, breaker: handler.breaker, now })
+  const leaseMs = handler.deadlineMs + LEASE_MARGIN_MS
+  let isStopping = false
   let isLookWanted = false
+  let looking: Promise<void> | undefined
+  let position: ScanPosition = FROM_THE_START
+  let fullScanAt = 0
 
   const look = () => {
-    if (stopping.signal.aborted) return
+    if (isStopping) return
     isLookWanted = true
-    if (isLooking) return
-    isLooking = true
-    void takeAll().finally(() => {
-      isLooking = false
+    looking ??= takeAll().finally(() => {
+      looking = undefined
     })
   }
 
   async function takeAll() {
-    while (isLookWanted && !stopping.signal.aborted) {
+    while (isLookWanted && !isStopping) {
       isLookWanted = false
       const free = handler.slots - underWay.size
       if (free <= 0) return
       try {
-        const begun = await claim(free)
+        const begun = await db.transaction((tx) => claim(tx, free))
         for (const { job, attempt } of begun) run(job, attempt)
         if (begun.length === free) isLookWanted = true
       } catch (fault) {
-        log.error('The outbox could not be read.', fault, { kind })
-        setTimeout(look, FAULT_PAUSE_MS).unref()
+        if (fault instanceof Unstartable) await putOff(fault)
+        else await pauseAfter(fault)
       }
     }
   }
 
-  /** Leases and begins up to `limit` jobs in one transaction, no more of a lane than it may have. */
-  const claim = (limit: number) =>
-    db.transaction(async (tx) => {
-      const begun: { job: Job; attempt: Attempt }[] = []
-      const taken = new Map(lanes)
-      const leaseUntil = now() + handler.deadlineMs + LEASE_MARGIN_MS
-      for (const due of await dueJobs(tx, kind, now(), limit * 4)) {
-        if (begun.length === limit) break
-        const inLane = taken.get(due.lane) ?? 0
-        if (inLane >= handler.laneSlots) continue
-        const job = await leaseJob(tx, due.id, due.attempt, leaseUntil)
-        if (!job) continue
-        const attempt = await handler.start(tx, job)
-        if (attempt) {
-          begun.push({ job, attempt })
-          taken.set(job.lane, inLane + 1)
-        } else {
-          await completeJob(tx, job)
-        }
+  type Begun = { job: Job; attempt: Attempt }
+
+  /** Leases and begins up to `limit` jobs, no more of a lane than it has room for. */
+  async function claim(tx: Transaction, limit: number): Promise<Begun[]> {
+    const at = now()
+    const begun: Begun[] = []
+    const inLane = new Map<string, number>()
+    const room = (lane: string) => lanes.room(lane) - (inLane.get(lane) ?? 0)
+    const begin = async (due: DueJob) => {
+      const job = await leaseJob(tx, due, at + leaseMs)
+      if (!job) return
+      const started = await handler.start(tx, job).catch((cause) => {
+        throw new Unstartable(job, { cause })
+      })
+      if (typeof started === 'function') {
+        begun.push({ job, attempt: started })
+        inLane.set(job.lane, (inLane.get(job.lane) ?? 0) + 1)
+      } else if (started && 'repeatAt' in started) {
+        await repeatJob(tx, job, started.repeatAt)
+      } else {
+        await completeJob(tx, job)
       }
-      return begun
-    })
+    }
+
+    // First what earlier scans had to leave, lane by lane: a long queue is not walked again and again.
+    for (const lane of lanes.leftLying()) {
+      const wanted = Math.min(room(lane), limit - begun.length)
+      if (wanted <= 0) continue
+      const due = await dueInLane(tx, kind, lane, at, wanted)
+      for (const each of due) await begin(each)
+      if (due.length < wanted) lanes.clear(lane)
+      else lanes.requeue(lane)
+    }
+
+    if (at >= fullScanAt) {
+      fullScanAt = at + FULL_SCAN_MS
+      position = FROM_THE_START
+    }
+    while (begun.length < limit) {
+      const page = await dueJobs(tx, kind, at, position, PAGE)
+      for (const each of page) {
+        if (begun.length === limit) return begun
+        if (room(each.lane) > 0) await begin(each)
+        else lanes.leave(each.lane)
+        position = { dueAt: each.dueAt, id: each.id }
+      }
+      if (page.length < PAGE) break
+    }
+    if (position.dueAt > at - SCAN_MARGIN_MS) position = { dueAt: at - SCAN_MARGIN_MS, id: '' }
+    return begun
+  }
 
   function run(job: Job, attempt: Attempt) {
-    lanes.set(job.lane, (lanes.get(job.lane) ?? 0) + 1)
+    lanes.begin(job.lane)
     const task = perform(job, attempt)
-      .catch((fault) =>
-        log.error('A job failed; its lease will run out and it will be tried again.', fault, { job: job.id }),
-      )
-      .finally(() => {
+      .catch((fault) => {
+        log.error('A job failed; its lease will run out and it will be tried again.', fault, { job: job.id })
+        return true
+      })
+      .then((isLaneFault) => {
         underWay.delete(task)
-        const left = (lanes.get(job.lane) ?? 1) - 1
-        if (left > 0) lanes.set(job.lane, left)
-        else lanes.delete(job.lane)
+        lanes.end(job.lane, isLaneFault)
         look()
       })
     underWay.add(task)
   }
 
-  async function perform(job: Job, attempt: Attempt) {
+  /** @returns whether the fault is likely to meet the whole lane */
+  async function perform(job: Job, attempt: Attempt): Promise<boolean> {
     const finish = await attempt(AbortSignal.timeout(handler.deadlineMs))
+    try {
+      return await db.transaction(async (tx) => {
+        const outcome = await finish(tx, false)
+        const isDone = 'done' in outcome
+        const applied = isDone ? await completeJob(tx, job) : await repeatJob(tx, job, outcome.repeatAt)
+        if (applied === 0) throw new LeaseLost()
+        return outcome.isLaneFault === true
+      })
+    } catch (fault) {
+      if (!(fault instanceof LeaseLost)) throw fault
+      log.warn('A result came after its lease was lost.', { job: job.id, attempt: job.attempt })
+      await db.transaction((tx) => finish(tx, true))
+      return false
+    }
+  }
+
+  async function putOff({ job, cause }: Unstartable) {
+    log.error('A job cannot be started; it is tried again later.', cause, { job: job.id })
+    isLookWanted = true
     await db
       .transaction(async (tx) => {
-        const outcome = await finish(tx, false)
-        const applied =
-          'done' in outcome ? await completeJob(tx, job) : await repeatJob(tx, job, outcome.repeatAt)
-        if (applied === 0) throw new LeaseLost()
+        const leased = await leaseJob(tx, { ...job, attempt: job.attempt - 1 }, 0)
+        if (leased) await repeatJob(tx, leased, now() + UNSTARTABLE_PAUSE_MS)
       })
-      .catch(async (fault) => {
-        if (!(fault instanceof LeaseLost)) throw fault
-        log.warn('A result came after its lease was lost.', { job: job.id, attempt: job.attempt })
-        await db.transaction((tx) => finish(tx, true))
-      })
+      .catch(pauseAfter)
+  }
+
+  function pauseAfter(fault: unknown) {
+    log.error('The outbox could not be read.', fault, { kind })
+    position = FROM_THE_START
+    setTimeout(look, FAULT_PAUSE_MS).unref()
   }
 
   const forget = db.onHint(kind, look)
@@ -141,10 +213,16 @@ export function startWorker({ db, now, log }: WorkerContext, kind: JobKind, hand
   look()
 
   return {
+    wakeLane(lane) {
+      lanes.wake(lane)
+      look()
+    },
     async stop() {
-      stopping.abort()
+      isStopping = true
       forget()
       clearInterval(poll)
+      // What is just being taken is under way too.
+      await looking
       await Promise.allSettled(underWay)
     },
   }
@@ -152,4 +230,14 @@ export function startWorker({ db, now, log }: WorkerContext, kind: JobKind, hand
 
 class LeaseLost extends Error {
   override readonly name = 'LeaseLost'
+}
+
+class Unstartable extends Error {
+  override readonly name = 'Unstartable'
+  readonly job: Job
+
+  constructor(job: Job, options: ErrorOptions) {
+    super(`The job ${job.id} cannot be started.`, options)
+    this.job = job
+  }
 }

@@ -10,7 +10,10 @@ export interface Received {
 type Behaviour = (http: IncomingMessage, response: ServerResponse, nth: number) => void
 
 /** A notifier endpoint: a real HTTP server that notes what is posted to it. */
-export async function startReceiver(behave: Behaviour = (_http, response) => response.end('ok')) {
+export async function startReceiver(
+  behave: Behaviour = (_http, response) => response.end('ok'),
+  fixedPort = 0,
+) {
   const posts: Received[] = []
   const waiting: (() => void)[] = []
   const server = createServer(async (http, response) => {
@@ -20,7 +23,7 @@ export async function startReceiver(behave: Behaviour = (_http, response) => res
     behave(http, response, posts.length)
     for (const wake of waiting.splice(0)) wake()
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(fixedPort, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
 
   return {

@@ -9,6 +9,7 @@ const CODES: Partial<Record<Trouble['code'], [status: number, errorCode: string]
   client_credentials_wrong: [401, 'UDAPI100069'],
   notifier_missing: [400, 'UDAPI1123'],
   notifier_refused: [400, 'UDAPI1123'],
+  notifier_unproven: [400, 'UDAPI1123'],
   client_not_individual: [400, 'UDAPI1124'],
   client_under_review: [400, 'UDAPI1155'],
   client_rejected: [400, 'UDAPI1155'],

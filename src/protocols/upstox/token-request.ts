@@ -4,6 +4,7 @@ import { Refusal } from '#base/errors.ts'
 import { authenticateClient, requireActive } from '#clients/authenticate.ts'
 import type { ClientsContext } from '#clients/register.ts'
 import type { Client } from '#clients/store.ts'
+import { type ProofContext, requireProven } from '#deliveries/proof.ts'
 import type { Server } from '#http/server.ts'
 import { parseOutboundUrl } from '#outbound/url.ts'
 import type { RequestContext } from '#requests/context.ts'
@@ -12,7 +13,7 @@ import { cleanReason } from '#requests/reason.ts'
 import { requireUser } from '#users/users.ts'
 import { UpstoxRefusal } from './errors.ts'
 
-export interface UpstoxContext extends RequestContext, ClientsContext {
+export interface UpstoxContext extends RequestContext, ClientsContext, ProofContext {
   /** When a request opened now, and its token, end: epoch milliseconds. */
   nextExpiry: (now: number) => number
   /** Count one call, and refuse it when there were too many. */
@@ -37,6 +38,7 @@ export function tokenRequestRoute(server: Server, context: UpstoxContext) {
     const client = await authenticate(context, http, clientId, secret)
     const { userId, notifierUrl } = requireAskable(client, context)
     await requireUser(context, userId)
+    await requireProven(context, client)
 
     const expiresAt = context.nextExpiry(context.now())
     const { request } = await openRequest(context, {

@@ -82,6 +82,7 @@ create index client_secrets_of_client on client_secrets (client_id);
 create table signing_secrets (
   id text collate "C" primary key,
   client_id text collate "C" not null references clients (id),
+  scheme text collate "C" not null check (scheme in ('v1', 'v1a')),
   sealed bytea not null,
   created_at bigint not null,
   expires_at bigint
@@ -215,6 +216,8 @@ create table deliveries (
   check ((state = 'queued') = (settled_at is null))
 );
 
+create index deliveries_of_client on deliveries (client_id, id);
+
 -- The sealed payload stands apart and leaves in the transaction that records the 2xx.
 create table delivery_payloads (
   delivery_id text collate "C" primary key,
@@ -234,17 +237,29 @@ create table delivery_attempts (
   check ((state = 'started') = (ended_at is null))
 );
 
+-- Whether an endpoint has shown that it is there and its client's own. Another URL has another row: nothing is inherited.
+create table notifier_proofs (
+  client_id text collate "C" not null,
+  url text collate "C" not null,
+  state text collate "C" not null check (state in ('unproven', 'proven', 'gone')),
+  note text collate "C",
+  tries bigint not null,
+  checked_at bigint not null,
+  primary key (client_id, url)
+);
+
 -- outbox
 create table outbox (
   id text collate "C" primary key,
-  kind text collate "C" not null check (kind in ('notify', 'deliver', 'expire')),
+  kind text collate "C" not null check (kind in ('notify', 'deliver', 'expire', 'prove')),
   ref text collate "C" not null,
   lane text collate "C" not null,
   due_at bigint not null,
   lease_until bigint not null,
   attempt bigint not null
 );
-create index outbox_due on outbox (kind, due_at);
+create index outbox_due on outbox (kind, due_at, id);
+create index outbox_due_in_lane on outbox (kind, lane, due_at);
 
 -- audit
 create table events (

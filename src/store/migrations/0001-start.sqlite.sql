@@ -81,6 +81,7 @@ create index client_secrets_of_client on client_secrets (client_id);
 create table signing_secrets (
   id text primary key,
   client_id text not null references clients (id),
+  scheme text not null check (scheme in ('v1', 'v1a')),
   sealed blob not null,
   created_at integer not null,
   expires_at integer
@@ -214,6 +215,8 @@ create table deliveries (
   check ((state = 'queued') = (settled_at is null))
 ) strict, without rowid;
 
+create index deliveries_of_client on deliveries (client_id, id);
+
 -- The sealed payload stands apart and leaves in the transaction that records the 2xx.
 create table delivery_payloads (
   delivery_id text primary key,
@@ -233,17 +236,29 @@ create table delivery_attempts (
   check ((state = 'started') = (ended_at is null))
 ) strict, without rowid;
 
+-- Whether an endpoint has shown that it is there and its client's own. Another URL has another row: nothing is inherited.
+create table notifier_proofs (
+  client_id text not null,
+  url text not null,
+  state text not null check (state in ('unproven', 'proven', 'gone')),
+  note text,
+  tries integer not null,
+  checked_at integer not null,
+  primary key (client_id, url)
+) strict, without rowid;
+
 -- outbox
 create table outbox (
   id text primary key,
-  kind text not null check (kind in ('notify', 'deliver', 'expire')),
+  kind text not null check (kind in ('notify', 'deliver', 'expire', 'prove')),
   ref text not null,
   lane text not null,
   due_at integer not null,
   lease_until integer not null,
   attempt integer not null
 ) strict, without rowid;
-create index outbox_due on outbox (kind, due_at);
+create index outbox_due on outbox (kind, due_at, id);
+create index outbox_due_in_lane on outbox (kind, lane, due_at);
 
 -- audit
 create table events (
