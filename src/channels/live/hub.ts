@@ -12,6 +12,12 @@ export interface LiveHub {
 
 const POLL_MS = 1_000
 const BATCH = 500
+/**
+ * On many nodes a transaction may take its number before another one and commit after it. Numbers that were passed over
+ * are looked for again for this long; most of them belong to transactions that were rolled back.
+ */
+const GAP_MS = 5_000
+const MOST_GAPS = 1_000
 
 /**
  * Tells open pages what happens to their user's requests. It follows the audit log, so it knows of every change,
@@ -19,6 +25,7 @@ const BATCH = 500
  */
 export function createLiveHub({ db, log }: { db: Database; log: Log }): LiveHub {
   const listeners = new Map<string, Set<Listener>>()
+  const gaps = new Map<number, number>()
   let readUpTo: number | undefined
   let isReading = false
   let isReadWanted = false
@@ -35,16 +42,31 @@ export function createLiveHub({ db, log }: { db: Database; log: Log }): LiveHub 
       })
   }
 
+  /** The number before the first one that was passed over and may still come. */
+  function firstGap(): number | undefined {
+    for (const [seq, seenAt] of gaps) {
+      if (seenAt + GAP_MS > performance.now()) return seq - 1
+      gaps.delete(seq)
+    }
+    return undefined
+  }
+
   async function readAll() {
     while (isReadWanted) {
       isReadWanted = false
       readUpTo ??= await lastEvent(db)
-      const events = await eventsAfter(db, readUpTo, BATCH)
+      const from = firstGap() ?? readUpTo
+      const events = await eventsAfter(db, from, BATCH + gaps.size)
+      let told = 0
       for (const event of events) {
-        readUpTo = event.seq
+        if (event.seq <= readUpTo && !gaps.delete(event.seq)) continue
+        for (let seq = readUpTo + 1; seq < event.seq && gaps.size < MOST_GAPS; seq += 1)
+          gaps.set(seq, performance.now())
+        readUpTo = Math.max(readUpTo, event.seq)
+        told += 1
         for (const listener of listeners.get(event.userId ?? '') ?? []) listener(event)
       }
-      if (events.length === BATCH) isReadWanted = true
+      if (told >= BATCH) isReadWanted = true
     }
   }
 
@@ -55,7 +77,10 @@ export function createLiveHub({ db, log }: { db: Database; log: Log }): LiveHub 
   return {
     listen(userId, listener) {
       // What happened before anybody listened is on the page already.
-      if (listeners.size === 0) readUpTo = undefined
+      if (listeners.size === 0) {
+        readUpTo = undefined
+        gaps.clear()
+      }
       const own = listeners.get(userId) ?? new Set()
       listeners.set(userId, own.add(listener))
       look()
