@@ -18,12 +18,15 @@ async function heard(
   count: number,
 ): Promise<number[]> {
   const seqs: number[] = []
+  // The hub keeps no process alive by itself.
+  const alive = setInterval(() => {}, 1_000)
   const stop = await new Promise<() => void>((resolve) => {
     const forget = listen((event) => {
       seqs.push(event.seq)
       if (seqs.length === count) setImmediate(() => resolve(forget))
     })
   })
+  clearInterval(alive)
   stop()
   return seqs
 }
