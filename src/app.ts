@@ -16,6 +16,7 @@ import { createLiveHub } from '#channels/live/hub.ts'
 import { liveRoutes } from '#channels/live/routes.ts'
 import { createWhatsappChannel } from '#channels/whatsapp/channel.ts'
 import { whatsappRoutes } from '#channels/whatsapp/webhook.ts'
+import { gatherSecretUses } from '#clients/uses.ts'
 import { deliverHandler } from '#deliveries/deliver.ts'
 import { proveHandler } from '#deliveries/proof.ts'
 import { healthRoutes } from '#http/health.ts'
@@ -25,6 +26,7 @@ import { createServer, type Server } from '#http/server.ts'
 import type { Channel } from '#notices/channel.ts'
 import { notifyHandler } from '#notices/send.ts'
 import { createOutbound } from '#outbound/dial.ts'
+import { createPolicy } from '#outbound/policy.ts'
 import { startWorker } from '#outbox/worker.ts'
 import { upstoxPayload } from '#protocols/upstox/payload.ts'
 import { upstoxBadUrl, upstoxRoutes } from '#protocols/upstox/routes.ts'
@@ -77,19 +79,24 @@ export async function openStore(config: Config, now: Clock): Promise<Database> {
 /** Puts all parts together and starts them: the only place that knows them all. */
 export async function startApp({ config, log, now = Date.now, pages }: AppOptions): Promise<App> {
   const db = await openStore(config, now)
-  const vault = await openVault(db, config)
+  const vault = await openVault(db, config, log)
   const adminKey = await openAdminKey(db, config)
   const signingKey = await loadSigningKey({ db, now, vault })
-  const outbound = createOutbound({ policy: { isOpen: config.isDev } })
+  const outbound = createOutbound({
+    policy: createPolicy({ isOpen: config.isDev, allow: config.outboundAllow }),
+    proxy: config.outboundProxy,
+  })
   const server = createServer({ log, trustProxy: config.trustProxy ?? false, onBadUrl: upstoxBadUrl })
 
   const origin = config.url ?? `http://localhost:${config.port}`
   const site = siteOf(origin, config)
   const issuer = { issuer: origin, audience: config.tokenAudience ?? origin, key: signingKey }
+  const uses = gatherSecretUses({ db, now, log })
   const context = {
     db,
     now,
     log,
+    uses,
     vault,
     site,
     urlPolicy: outbound.policy,
@@ -154,6 +161,7 @@ export async function startApp({ config, log, now = Date.now, pages }: AppOption
       await server.close()
       hub.stop()
       await Promise.all(workers.map((worker) => worker.stop()))
+      await uses.stop()
       await outbound.close()
       await db.close()
     },

@@ -7,7 +7,7 @@ import { CLIENT_STATES } from '#clients/store.ts'
 import { promiseCheck } from '#deliveries/proof.ts'
 import type { Server } from '#http/server.ts'
 import { addContact } from '#notices/contacts.ts'
-import { addUser, requireUser, type UsersContext } from '#users/users.ts'
+import { addUser, findUser, type UsersContext } from '#users/users.ts'
 import { Id } from './shapes.ts'
 
 const Printable = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '^[!-~]+$' })
@@ -67,7 +67,7 @@ export function adminRoutes(
     if (kind === 'individual' && !user_id) {
       throw new Refusal('input_invalid', { detail: 'An individual client needs the user_id of its owner.' })
     }
-    const owner = user_id ? await requireUser(context, user_id) : undefined
+    const owner = user_id ? await findUser(context, user_id) : undefined
     const { client, clientSecret, signingSecret } = await registerClient(context, {
       kind,
       userId: owner?.id,

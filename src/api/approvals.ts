@@ -9,12 +9,13 @@ import { approveRequest } from '#requests/approve.ts'
 import type { RequestContext } from '#requests/context.ts'
 import { rejectRequest } from '#requests/reject.ts'
 import { requireOwnRequest, reviewRequest } from '#requests/review.ts'
-import { type RequestState, SETTLED, stateAt } from '#requests/state.ts'
+import { SETTLED, type Settled, stateAt } from '#requests/state.ts'
 import {
   approvalsBefore,
   evidenceOf,
+  pendingOfUser,
   requestsOfUser,
-  requestsOfUserIn,
+  settledOfUser,
   type TokenRequest,
 } from '#requests/store.ts'
 import { tokenOfRequest } from '#tokens/store.ts'
@@ -37,9 +38,12 @@ export function approvalRoutes(server: Server, context: RequestContext) {
   server.get('/v1/me/requests', { schema: { querystring: query } }, async (http): Promise<RequestPage> => {
     const { userId } = await signedIn(context, http)
     const { status, cursor = NEWEST } = http.query
-    const found = status
-      ? await requestsOfUserIn(db, userId, status as RequestState, cursor, PAGE)
-      : await requestsOfUser(db, userId, cursor, PAGE)
+    const found =
+      status === undefined
+        ? await requestsOfUser(db, userId, cursor, PAGE)
+        : status === 'pending'
+          ? await pendingOfUser(db, userId, cursor, PAGE)
+          : await settledOfUser(db, userId, status as Settled, cursor, PAGE)
     const cards = await Promise.all(found.map(card))
     const next = found.length === PAGE ? (found.at(-1)?.id ?? null) : null
     return { requests: status ? cards.filter((each) => each.status === status) : cards, next }

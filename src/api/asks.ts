@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { type Event, eventsOfRequest } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
-import { authenticateClient } from '#clients/authenticate.ts'
+import { type AuthenticateContext, authenticateClient } from '#clients/authenticate.ts'
 import { attemptsOf, deliveryOfRequest } from '#deliveries/store.ts'
 import type { Server } from '#http/server.ts'
 import type { RequestContext } from '#requests/context.ts'
@@ -11,7 +11,7 @@ import { withdrawRequest } from '#requests/withdraw.ts'
 import { Id } from './shapes.ts'
 
 /** What became of an ask, for the client that asked (HTTP Basic, as at the token endpoint of RFC 6749 §2.3.1). */
-export function askRoutes(server: Server, context: RequestContext) {
+export function askRoutes(server: Server, context: RequestContext & AuthenticateContext) {
   const { db, now } = context
 
   server.get('/v1/requests/:id', { schema: { params: Id } }, async (http) => {

@@ -1,11 +1,14 @@
-import { HOUR } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import { hashSecret, sameHash } from '#base/secrets.ts'
-import type { ClientsContext } from './register.ts'
-import { type Client, clientWithSecrets, noteSecretUse } from './store.ts'
+import type { Database } from '#store/database.ts'
+import { type Client, clientWithSecrets } from './store.ts'
+import type { SecretUses } from './uses.ts'
 
-/** "Last used" is kept this exactly, so that a call is not a write each time. */
-const USE_PRECISION_MS = HOUR
+export interface AuthenticateContext {
+  db: Database
+  uses: SecretUses
+}
+
 /** Compared when there is no such client, so that the answer takes as long. */
 const NOBODY = hashSecret('nobody')
 
@@ -15,7 +18,7 @@ const NOBODY = hashSecret('nobody')
  * @throws Refusal `client_credentials_wrong`
  */
 export async function authenticateClient(
-  { db, now }: Pick<ClientsContext, 'db' | 'now'>,
+  { db, uses }: AuthenticateContext,
   clientId: string,
   secret: string,
 ): Promise<Client> {
@@ -28,10 +31,7 @@ export async function authenticateClient(
   for (const row of rows) if (sameHash(given, row.hash)) found = row
   if (!found) throw new Refusal('client_credentials_wrong')
 
-  if ((found.lastUsedAt ?? 0) < now() - USE_PRECISION_MS) {
-    const { secretId } = found
-    void db.transaction((tx) => noteSecretUse(tx, secretId, now())).catch(() => {})
-  }
+  uses.note(found.id, found.secretId)
   return found
 }
 

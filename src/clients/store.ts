@@ -76,9 +76,9 @@ export const insertSecret = (
 
 /** A client with the hash of each of its secrets, one row a secret. */
 export const clientWithSecrets = (db: Database, id: string) =>
-  db.read<Client & { secretId: string; hash: Uint8Array; lastUsedAt: number | null }>(sql`
+  db.read<Client & { secretId: string; hash: Uint8Array }>(sql`
     select clients.id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url,
-           clients.created_at, client_secrets.id as secret_id, hash, last_used_at
+           clients.created_at, client_secrets.id as secret_id, hash
       from clients join client_secrets on client_secrets.client_id = clients.id
      where clients.id = ${id}`)
 
@@ -95,8 +95,8 @@ export async function countSecrets(tx: Transaction, clientId: string): Promise<n
   return row?.count ?? 0
 }
 
-export const noteSecretUse = (tx: Transaction, id: string, now: number) =>
-  tx.run(sql`update client_secrets set last_used_at = ${now} where id = ${id}`)
+export const noteSecretUse = (tx: Transaction, clientId: string, id: string, now: number) =>
+  tx.run(sql`update client_secrets set last_used_at = ${now} where client_id = ${clientId} and id = ${id}`)
 
 export const deleteSecret = (tx: Transaction, id: string, clientId: string) =>
   tx.run(sql`delete from client_secrets where id = ${id} and client_id = ${clientId}`)

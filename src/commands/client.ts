@@ -1,6 +1,6 @@
 import { registerClient } from '#clients/register.ts'
 import { promiseCheck } from '#deliveries/proof.ts'
-import { requireUser } from '#users/users.ts'
+import { findUser } from '#users/users.ts'
 import { withStore } from './store.ts'
 import { readWords, UsageError } from './usage.ts'
 
@@ -43,7 +43,7 @@ export async function run(args: string[]): Promise<number> {
   const made = await withStore(async (context) => {
     const registered = await registerClient(context, {
       kind: initiator ? 'initiator' : 'individual',
-      userId: individual ? (await requireUser(context, individual)).id : undefined,
+      userId: individual ? (await findUser(context, individual)).id : undefined,
       name,
       purpose,
       redirectUrl: redirect,

@@ -73,31 +73,37 @@ export async function requestById(db: Database, id: string): Promise<TokenReques
   return request
 }
 
-/** Newest first; `before` is the id that the last page ended with. */
-export const requestsOfUser = (db: Database, userId: string, before: string, limit: number) =>
-  db.read<TokenRequest>(sql`
+/** All of a user, newest first; `before` is the id that the last page ended with. */
+export async function requestsOfUser(db: Database, userId: string, before: string, limit: number) {
+  const settled = await db.read<TokenRequest>(sql`
     select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
            requested_at, expires_at, token_expires_at, settled_at
-      from token_requests where user_id = ${userId} and id < ${before} order by id desc limit ${limit}`)
+      from token_requests
+     where user_id = ${userId} and state <> 'pending' and id < ${before} order by id desc limit ${limit}`)
+  const pending = await pendingOfUser(db, userId, before, limit)
+  return [...pending, ...settled].sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, limit)
+}
 
-export const requestsOfUserIn = (
-  db: Database,
-  userId: string,
-  state: RequestState,
-  before: string,
-  limit: number,
-) =>
+export const pendingOfUser = (db: Database, userId: string, before: string, limit: number) =>
   db.read<TokenRequest>(sql`
     select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
            requested_at, expires_at, token_expires_at, settled_at
       from token_requests
-     where user_id = ${userId} and state = ${state} and id < ${before} order by id desc limit ${limit}`)
+     where user_id = ${userId} and state = 'pending' and id < ${before} order by id desc limit ${limit}`)
+
+export const settledOfUser = (db: Database, userId: string, state: Settled, before: string, limit: number) =>
+  db.read<TokenRequest>(sql`
+    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
+           requested_at, expires_at, token_expires_at, settled_at
+      from token_requests
+     where user_id = ${userId} and state <> 'pending' and state = ${state} and id < ${before}
+     order by id desc limit ${limit}`)
 
 export async function approvalsBefore(db: Database, userId: string, clientId: string, id: string) {
   const [row] = await db.read<{ count: number; lastAt: number | null }>(sql`
     select count(*) as count, max(settled_at) as last_at
       from token_requests
-     where user_id = ${userId} and client_id = ${clientId} and state = 'approved' and id < ${id}`)
+     where user_id = ${userId} and client_id = ${clientId} and state <> 'pending' and state = 'approved' and id < ${id}`)
   return row ?? { count: 0, lastAt: null }
 }
 

@@ -6,8 +6,8 @@ import type { Database, Hint, Transaction } from './database.ts'
 import { camelCase, type Sql } from './sql.ts'
 
 /**
- * Opens the embedded store: WAL, every acknowledged write on disk, one writer with group commit, readers on their own
- * connection so that they never see an uncommitted row.
+ * Opens the embedded store: WAL, every acknowledged write on disk, one writer with group commit. While a transaction is
+ * open, reads go to a connection of their own, so that they never see an uncommitted row.
  *
  * @throws StoreUnavailable with a sentence for the operator
  */
@@ -25,7 +25,9 @@ export async function openSqlite(path: string): Promise<Database> {
     engine: 'sqlite',
     async read<T>(statement: Sql) {
       try {
-        return read.all<T>(statement)
+        // Between transactions the writer reads too: its cache stays warm, while a commit empties that of every other
+        // connection (10 µs against 50, and 300 with mmap).
+        return (writer.isTransaction ? read : write).all<T>(statement)
       } catch (fault) {
         throw explain(fault, path)
       }
@@ -58,7 +60,7 @@ function connect(path: string, readOnly: boolean): DatabaseSync {
       database.exec(`pragma journal_mode = wal; pragma synchronous = full; pragma secure_delete = on;
         pragma foreign_keys = on; pragma wal_autocheckpoint = 2000;`)
     }
-    database.exec('pragma cache_size = -32000; pragma temp_store = memory; pragma mmap_size = 268435456;')
+    database.exec(`pragma cache_size = ${readOnly ? -4_000 : -32_000}; pragma temp_store = memory;`)
     database.prepare('select count(*) from sqlite_schema').get()
     return database
   } catch (fault) {

@@ -18,9 +18,13 @@ export const insertUser = (
     on conflict do nothing
     returning id`)
 
-export async function userByIdOrHandle(db: Database, text: string): Promise<User | undefined> {
-  const [user] = await db.read<User>(sql`
-    select id, handle, name, state from users where id = ${text} or handle = ${text} limit 1`)
+export async function userById(db: Database, id: string): Promise<User | undefined> {
+  const [user] = await db.read<User>(sql`select id, handle, name, state from users where id = ${id}`)
+  return user
+}
+
+export async function userByHandle(db: Database, handle: string): Promise<User | undefined> {
+  const [user] = await db.read<User>(sql`select id, handle, name, state from users where handle = ${handle}`)
   return user
 }
 

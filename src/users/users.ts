@@ -3,7 +3,7 @@ import { Refusal } from '#base/errors.ts'
 import { newId } from '#base/ids.ts'
 import { hashSecret, newSecret } from '#base/secrets.ts'
 import type { Database, Transaction } from '#store/database.ts'
-import { insertEnrolment, insertUser, type User, userByIdOrHandle } from './store.ts'
+import { insertEnrolment, insertUser, type User, userByHandle, userById } from './store.ts'
 
 /** The pages' own place on the web, as WebAuthn needs to know it. */
 export interface Site {
@@ -52,8 +52,16 @@ export async function addUser(
 }
 
 /** @throws Refusal `user_not_found`, `user_disabled` */
-export async function requireUser({ db }: { db: Database }, idOrHandle: string): Promise<User> {
-  const user = await userByIdOrHandle(db, idOrHandle)
+export async function requireUser({ db }: { db: Database }, id: string): Promise<User> {
+  return requireActive(await userById(db, id))
+}
+
+/** The same for what a person types: an id or a handle. @throws Refusal `user_not_found`, `user_disabled` */
+export async function findUser({ db }: { db: Database }, text: string): Promise<User> {
+  return requireActive((await userById(db, text)) ?? (await userByHandle(db, text)))
+}
+
+function requireActive(user: User | undefined): User {
   if (!user) throw new Refusal('user_not_found')
   if (user.state !== 'active') throw new Refusal('user_disabled')
   return user

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
-import { authenticateClient, requireActive } from '#clients/authenticate.ts'
+import { type AuthenticateContext, authenticateClient, requireActive } from '#clients/authenticate.ts'
 import type { ClientsContext } from '#clients/register.ts'
 import type { Client } from '#clients/store.ts'
 import { type ProofContext, requireProven } from '#deliveries/proof.ts'
@@ -13,7 +13,7 @@ import { cleanReason } from '#requests/reason.ts'
 import { requireUser } from '#users/users.ts'
 import { UpstoxRefusal } from './errors.ts'
 
-export interface UpstoxContext extends RequestContext, ClientsContext, ProofContext {
+export interface UpstoxContext extends RequestContext, ClientsContext, AuthenticateContext, ProofContext {
   /** When a request opened now, and its token, end: epoch milliseconds. */
   nextExpiry: (now: number) => number
   /** Count one call, and refuse it when there were too many. */

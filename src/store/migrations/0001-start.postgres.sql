@@ -70,14 +70,15 @@ create table clients (
 create index clients_of_user on clients (user_id);
 
 create table client_secrets (
-  id text collate "C" primary key,
+  id text collate "C" not null,
   client_id text collate "C" not null references clients (id),
   hash bytea not null check (length(hash) = 32),
   prefix text collate "C" not null,
   created_at bigint not null,
-  last_used_at bigint
+  last_used_at bigint,
+  -- By client first: an ask finds a client's secrets in one place.
+  primary key (client_id, id)
 );
-create index client_secrets_of_client on client_secrets (client_id);
 
 create table signing_secrets (
   id text collate "C" primary key,
@@ -111,7 +112,8 @@ create table token_requests (
   check (expires_at > requested_at)
 );
 create unique index token_requests_pending on token_requests (user_id, client_id, fold) where state = 'pending';
-create index token_requests_of_user on token_requests (user_id, id);
+-- A pending one is found by the index above; here are those that rest.
+create index token_requests_settled on token_requests (user_id, id) where state <> 'pending';
 
 -- What was shown to whom, and is good for one signature.
 create table reviews (
@@ -259,7 +261,7 @@ create table outbox (
   attempt bigint not null
 );
 create index outbox_due on outbox (kind, due_at, id);
-create index outbox_due_in_lane on outbox (kind, lane, due_at);
+create index outbox_due_in_lane on outbox (kind, lane, due_at) where kind <> 'expire';
 
 -- audit
 create table events (

@@ -69,14 +69,15 @@ create table clients (
 create index clients_of_user on clients (user_id);
 
 create table client_secrets (
-  id text primary key,
+  id text not null,
   client_id text not null references clients (id),
   hash blob not null check (length(hash) = 32),
   prefix text not null,
   created_at integer not null,
-  last_used_at integer
+  last_used_at integer,
+  -- By client first: an ask finds a client's secrets in one place.
+  primary key (client_id, id)
 ) strict, without rowid;
-create index client_secrets_of_client on client_secrets (client_id);
 
 create table signing_secrets (
   id text primary key,
@@ -110,7 +111,8 @@ create table token_requests (
   check (expires_at > requested_at)
 ) strict, without rowid;
 create unique index token_requests_pending on token_requests (user_id, client_id, fold) where state = 'pending';
-create index token_requests_of_user on token_requests (user_id, id);
+-- A pending one is found by the index above; here are those that rest.
+create index token_requests_settled on token_requests (user_id, id) where state <> 'pending';
 
 -- What was shown to whom, and is good for one signature.
 create table reviews (
@@ -258,11 +260,12 @@ create table outbox (
   attempt integer not null
 ) strict, without rowid;
 create index outbox_due on outbox (kind, due_at, id);
-create index outbox_due_in_lane on outbox (kind, lane, due_at);
+create index outbox_due_in_lane on outbox (kind, lane, due_at) where kind <> 'expire';
 
 -- audit
 create table events (
-  seq integer primary key autoincrement,
+  -- Rows leave by age alone, so the largest number is never given twice.
+  seq integer primary key,
   request_id text,
   user_id text,
   client_id text,
