@@ -139,6 +139,20 @@ function groupCommit(
   hints: EventEmitter,
   path: string,
 ) {
+  // Prepared once: read anew for each job they would cost more than most of the statements between them.
+  const [begin, commit, savepoint, release, undo] = [
+    'begin immediate',
+    'commit',
+    'savepoint job',
+    'release job',
+    'rollback to job',
+  ].map((text) => writer.prepare(text)) as [
+    StatementSync,
+    StatementSync,
+    StatementSync,
+    StatementSync,
+    StatementSync,
+  ]
   let waiting: Job[] = []
   let isScheduled = false
   let isDirty = false
@@ -158,9 +172,9 @@ function groupCommit(
     const given = new Set<Hint>()
     const answers: (() => void)[] = []
     try {
-      await patiently(path, () => writer.exec('begin immediate'))
+      await patiently(path, () => begin.run())
       for (const job of group) await runJob(job, group.length > 1, given, answers)
-      writer.exec('commit')
+      commit.run()
       isDirty = true
     } catch (fault) {
       if (writer.isTransaction) writer.exec('rollback')
@@ -177,16 +191,21 @@ function groupCommit(
 
   async function runJob(job: Job, isShared: boolean, given: Set<Hint>, answers: (() => void)[]) {
     const own = new Set<Hint>()
-    if (isShared) writer.exec('savepoint job')
+    if (isShared) savepoint.run()
     try {
       const result = await job.work(transactionOn(own))
-      if (isShared) writer.exec('release job')
+      if (isShared) release.run()
       for (const topic of own) given.add(topic)
       answers.push(() => job.resolve(result))
     } catch (fault) {
       // Without a transaction left (disk full, I/O error) the whole group is lost: say so to all of it.
       if (!writer.isTransaction) throw fault
-      writer.exec(isShared ? 'rollback to job; release job' : 'rollback; begin immediate')
+      if (isShared) {
+        undo.run()
+        release.run()
+      } else {
+        writer.exec('rollback; begin immediate')
+      }
       answers.push(() => job.reject(explain(fault, path)))
     }
   }
