@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
+import { createVault } from '../src/base/seal.ts'
 import { createWhatsappChannel } from '../src/channels/whatsapp/channel.ts'
 import { readBody } from './whatsapp/api.ts'
 import { startWhatsappSimulator } from './whatsapp-simulator.ts'
@@ -93,11 +94,7 @@ async function startStage() {
   const channel = createWhatsappChannel(
     { ...settings, templateName: 'access_request_v1', templateLanguage: 'en' },
     {
-      vault: {
-        mac: () => randomBytes(32).toString('base64url'),
-        seal: () => assert.fail(),
-        open: () => assert.fail(),
-      },
+      vault: createVault(randomBytes(32)),
       log: { info() {}, warn() {}, error() {} },
     },
   )

@@ -38,6 +38,12 @@ test('a bad value stops the start with its name and an example', () => {
     ['UPSTOX_EXPIRY', 'daily 03:30 Asia/Nowhere'],
     ['UPSTOX_RATE_LIMIT', 'many'],
     ['UPSTOX_RATE_LIMIT', '0/1s'],
+    ['OUTBOUND_ALLOW', '10.20.0.0/16, hooks.corp.example/in'],
+    ['OUTBOUND_ALLOW', '0.0.0.0/0'],
+    ['OUTBOUND_PROXY', 'proxy:4750'],
+    ['OUTBOUND_PROXY', 'socks5://proxy:4750'],
+    ['OUTBOUND_PROXY', 'http://proxy:4750'],
+    ['OUTBOUND_PROXY_GUARDS', 'yes'],
   ] as const) {
     assert.throws(
       () => readConfig({ [`COUNTERSIGN_${name}`]: value }),
@@ -48,6 +54,14 @@ test('a bad value stops the start with its name and an example', () => {
       `${name}=${value}`,
     )
   }
+})
+
+test('a proxy is taken once it is stated that it refuses private addresses', () => {
+  const config = readConfig({
+    COUNTERSIGN_OUTBOUND_PROXY: 'http://proxy:4750',
+    COUNTERSIGN_OUTBOUND_PROXY_GUARDS: '1',
+  })
+  assert.equal(config.outboundProxy, 'http://proxy:4750/')
 })
 
 test('a misspelt setting stops the start', () => {

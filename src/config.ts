@@ -4,6 +4,7 @@ import { HOUR, MINUTE, SECOND } from '#base/clock.ts'
 import type { WhatsappSettings } from '#channels/whatsapp/channel.ts'
 import type { ProofRule } from '#deliveries/proof.ts'
 import type { Window } from '#http/limits.ts'
+import { parseAllowList } from '#outbound/policy.ts'
 import type { DailyExpiry } from '#requests/expiry.ts'
 
 interface Setting<T> {
@@ -76,11 +77,23 @@ const settings = {
   }),
   masterKey: setting({
     env: 'MASTER_KEY',
-    parse: masterKey,
+    parse: masterKeys,
     about:
-      'Key that seals what is kept: 32 bytes in base64. Made under the data folder at the first start if not given.',
-    example: 'in COUNTERSIGN_MASTER_KEY_FILE: /run/secrets/master-key',
-    isSecret: true,
+      'Key that seals what is kept: 32 bytes in base64. Behind it, apart by a space, may stand older ones that still open. Without any of the three one is made under the data folder at the first start.',
+    example: '$(head -c 32 /dev/urandom | base64)',
+  }),
+  masterKeyFile: setting({
+    env: 'MASTER_KEY_FILE',
+    parse: text,
+    about: 'The same in a file. Running servers see within seconds when it changes.',
+    example: '/run/secrets/master-key',
+  }),
+  masterKeyCommand: setting({
+    env: 'MASTER_KEY_COMMAND',
+    parse: text,
+    about:
+      'A command that prints the same, so that the key may lie in any store of keys. It runs without a shell, its words apart by spaces, for ten seconds at most.',
+    example: 'vault kv get -field=key secret/countersign',
   }),
   adminKey: setting({
     env: 'ADMIN_KEY',
@@ -95,6 +108,28 @@ const settings = {
     parse: flag,
     fallback: '0',
     about: 'Development alone: lets endpoints be http, on loopback or on private addresses.',
+    example: '1',
+  }),
+  outboundAllow: always({
+    env: 'OUTBOUND_ALLOW',
+    parse: parseAllowList,
+    fallback: '',
+    about:
+      'Networks and hosts that endpoints may be on beyond the public Internet; a host with a port may be called on that port.',
+    example: '10.20.0.0/16, hooks.corp.example, *.svc.cluster.local, hooks.partner.example:8443',
+  }),
+  outboundProxy: setting({
+    env: 'OUTBOUND_PROXY',
+    parse: proxyUrl,
+    about: 'HTTP proxy (CONNECT) that every call to an endpoint goes by; it then looks names up.',
+    example: 'http://proxy:4750',
+    isSecret: true,
+  }),
+  outboundProxyGuards: always({
+    env: 'OUTBOUND_PROXY_GUARDS',
+    parse: flag,
+    fallback: '0',
+    about: 'States that the proxy itself refuses private addresses. Without it no proxy may be set.',
     example: '1',
   }),
   trustProxy: setting({
@@ -220,6 +255,12 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   const unknown = Object.keys(env).find((name) => name.startsWith('COUNTERSIGN_') && !known.has(name))
   if (unknown)
     throw new SettingError(`There is no setting ${unknown}. “countersign serve --help” lists them all.`)
+  if (config.outboundProxy && !config.outboundProxyGuards) {
+    // Names are looked up by the proxy, so we cannot see the addresses that are dialled.
+    throw new SettingError(
+      'COUNTERSIGN_OUTBOUND_PROXY needs a proxy that itself refuses private addresses, smokescreen for instance. Example: COUNTERSIGN_OUTBOUND_PROXY_GUARDS=1 states that it does.',
+    )
+  }
   return config as Config
 }
 
@@ -317,6 +358,13 @@ function databaseUrl(given: string): string {
   throw new Error('must be an address such as postgres://user@host/database')
 }
 
+function proxyUrl(given: string): string {
+  const url = URL.parse(given)
+  if (url && /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.hash)
+    return url.href
+  throw new Error('must be the address of an HTTP proxy: scheme, host and port, nothing after it')
+}
+
 function origin(given: string): string {
   const url = URL.parse(given)
   if (url && /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.hash)
@@ -324,9 +372,12 @@ function origin(given: string): string {
   throw new Error('must be an origin: scheme, host and port, nothing after it')
 }
 
-function masterKey(given: string): Buffer {
-  const key = Buffer.from(given, 'base64')
-  if (key.length === 32) return key
+/** The current master key, and behind it older ones that still open. */
+export function masterKeys(given: string): Buffer[] {
+  const words = given.split(/\s+/).filter(Boolean)
+  const keys = words.map((word) => Buffer.from(word, 'base64'))
+  const isWhole = words.every((word, i) => /^[\w+/-]+=*$/.test(word) && keys[i]?.length === 32)
+  if (keys.length > 0 && isWhole) return keys
   throw new Error('must be 32 bytes in base64 (head -c 32 /dev/urandom | base64)')
 }
 

@@ -156,6 +156,24 @@ test('doctor says how to turn WhatsApp on, and exits with 1 only for what must b
   assert.match(broken.out, /^bad {2}store and keys: .*holds something else/m)
 })
 
+test('doctor shows which addresses are allowed and by what way, without the password of the proxy', async () => {
+  const env = { COUNTERSIGN_DATA: await freshData() }
+  const plain = await runCommand(['doctor'], env)
+  assert.match(plain.out, /^ok {3}allowed beyond the public Internet: none$/m)
+  assert.match(plain.out, /^ok {3}way to endpoints: direct/m)
+
+  const { code, out } = await runCommand(['doctor'], {
+    ...env,
+    COUNTERSIGN_OUTBOUND_ALLOW: '10.20.0.0/16, *.svc.cluster.local',
+    COUNTERSIGN_OUTBOUND_PROXY: 'http://user:hush@proxy:4750',
+    COUNTERSIGN_OUTBOUND_PROXY_GUARDS: '1',
+  })
+  assert.equal(code, 0, out)
+  assert.match(out, /^ok {3}allowed beyond the public Internet: 10\.20\.0\.0\/16, \*\.svc\.cluster\.local$/m)
+  assert.match(out, /^ok {3}way to endpoints: by the proxy proxy:4750,/m)
+  assert.doesNotMatch(out, /hush/)
+})
+
 test('a server reached by http on another host than this machine does not start', async () => {
   const env = {
     COUNTERSIGN_DATA: await freshData(),

@@ -8,7 +8,7 @@ import { promiseCheck } from '#deliveries/proof.ts'
 import type { Server } from '#http/server.ts'
 import { addContact } from '#notices/contacts.ts'
 import { addUser, findUser, type UsersContext } from '#users/users.ts'
-import { Id } from './shapes.ts'
+import { Id, Jwk } from './shapes.ts'
 
 const Printable = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '^[!-~]+$' })
 
@@ -27,6 +27,7 @@ const NewClient = Type.Object({
   redirect_url: Type.Optional(Type.String({ maxLength: 2_048 })),
   postback_url: Type.Optional(Type.String({ maxLength: 2_048 })),
   notifier_url: Type.Optional(Type.String({ maxLength: 2_048 })),
+  encryption_key: Type.Optional(Jwk),
 })
 
 const ClientStates = Type.Union(CLIENT_STATES.map((each) => Type.Literal(each)))
@@ -63,7 +64,8 @@ export function adminRoutes(
   )
 
   server.post('/v1/admin/clients', { schema: { body: NewClient } }, async (http, reply) => {
-    const { kind, user_id, name, purpose, redirect_url, postback_url, notifier_url } = http.body
+    const { kind, user_id, name, purpose, redirect_url, postback_url, notifier_url, encryption_key } =
+      http.body
     if (kind === 'individual' && !user_id) {
       throw new Refusal('input_invalid', { detail: 'An individual client needs the user_id of its owner.' })
     }
@@ -76,6 +78,7 @@ export function adminRoutes(
       redirectUrl: redirect_url,
       postbackUrl: postback_url,
       notifierUrl: notifier_url,
+      encryptionKey: encryption_key && JSON.stringify(encryption_key),
       actor: 'operator',
     })
     await promiseCheck(context, client)

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
+import { encryptionKeyCard } from '#clients/encryption.ts'
 import {
   addSecret,
   type ClientForm,
@@ -21,7 +22,7 @@ import type { UsersContext } from '#users/users.ts'
 import type { AppCard, NewAppSecrets } from './contract.ts'
 import { signedIn } from './guard.ts'
 import { ownApp } from './own-app.ts'
-import { Id } from './shapes.ts'
+import { Id, Jwk } from './shapes.ts'
 
 const MOST_SECRETS = 2
 
@@ -31,6 +32,7 @@ const Form = {
   redirect_url: Url,
   postback_url: Url,
   notifier_url: Url,
+  encryption_key: Type.Optional(Type.Union([Jwk, Type.Null()])),
 }
 const Name = Type.String({ minLength: 1, maxLength: 80 })
 const NewApp = Type.Object({ name: Name, ...Form })
@@ -52,6 +54,7 @@ export function appRoutes(server: Server, context: UsersContext & ClientsContext
       postback_url: client.postbackUrl,
       notifier_url: client.notifierUrl,
       notifier: proof ? { state: proof.state, note: proof.note, checked_at: proof.checkedAt } : null,
+      encryption_key: client.encryptionKey ? encryptionKeyCard(client.encryptionKey) : null,
       created_at: client.createdAt,
       secrets: secrets.map(({ id, prefix, createdAt, lastUsedAt }) => ({
         id,
@@ -136,11 +139,15 @@ function formOf(body: {
   redirect_url?: string | null
   postback_url?: string | null
   notifier_url?: string | null
+  encryption_key?: object | null
 }): Partial<ClientForm> {
   return {
     ...(body.purpose === undefined ? {} : { purpose: body.purpose }),
     ...(body.redirect_url === undefined ? {} : { redirectUrl: body.redirect_url }),
     ...(body.postback_url === undefined ? {} : { postbackUrl: body.postback_url }),
     ...(body.notifier_url === undefined ? {} : { notifierUrl: body.notifier_url }),
+    ...(body.encryption_key === undefined
+      ? {}
+      : { encryptionKey: body.encryption_key && JSON.stringify(body.encryption_key) }),
   }
 }

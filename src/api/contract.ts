@@ -152,6 +152,8 @@ export interface AppCard {
   postback_url: string | null
   notifier_url: string | null
   notifier: NotifierCard | null
+  /** The key that deliveries are encrypted to, if one is registered. */
+  encryption_key: { kid: string; alg: string } | null
   created_at: number
   secrets: { id: string; prefix: string; created_at: number; last_used_at: number | null }[]
 }

@@ -11,3 +11,6 @@ export const Credential = Type.Object({
   clientExtensionResults: Type.Optional(Type.Object({})),
   response: Type.Object({ clientDataJSON: Type.String({ minLength: 1, maxLength: 8_000 }) }),
 })
+
+/** A JWK (RFC 7517); its members are read where the key is judged. */
+export const Jwk = Type.Object({ kty: Type.String({ maxLength: 10 }) })

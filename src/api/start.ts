@@ -22,6 +22,7 @@ const TEST_CLIENT: Client = {
   redirectUrl: null,
   postbackUrl: null,
   notifierUrl: null,
+  encryptionKey: null,
   createdAt: 0,
 }
 

@@ -13,6 +13,7 @@ const refusals = {
   contact_taken: 'Another account is told at this number already.',
   code_wrong: 'The code is wrong, was used before, or has expired.',
   cross_origin: 'This call must come from our own pages, as JSON.',
+  encryption_key_refused: 'The encryption key may not be used.',
   enrolment_invalid: 'This link was used already or is too old. Ask for a new one.',
   handle_taken: 'A user with this handle or id exists already.',
   input_invalid: 'The call is not of the form that this address takes.',

@@ -6,6 +6,7 @@ import type { Vault } from '#base/seal.ts'
 import { hashSecret, newSecret } from '#base/secrets.ts'
 import { parseOutboundUrl, type UrlPolicy } from '#outbound/url.ts'
 import type { Database, Transaction } from '#store/database.ts'
+import { encryptionKeyCard, readEncryptionKey } from './encryption.ts'
 import { addSigningSecret } from './signing.ts'
 import { type Client, insertClient, insertSecret, updateClient } from './store.ts'
 
@@ -23,6 +24,8 @@ export interface ClientForm {
   redirectUrl?: string | null | undefined
   postbackUrl?: string | null | undefined
   notifierUrl?: string | null | undefined
+  /** JSON text of a public JWK. */
+  encryptionKey?: string | null | undefined
 }
 
 export interface NewClient extends ClientForm {
@@ -36,7 +39,7 @@ export interface NewClient extends ClientForm {
  * Registers a client. Its secrets are answered this once: the one by which it authenticates is kept as a hash, the one
  * that signs its deliveries is kept sealed.
  *
- * @throws Refusal `app_name_missing`, `notifier_refused`
+ * @throws Refusal `app_name_missing`, `notifier_refused`, `encryption_key_refused`
  */
 export async function registerClient({ db, now, vault, urlPolicy }: ClientsContext, form: NewClient) {
   const client: Client = {
@@ -63,7 +66,7 @@ export async function registerClient({ db, now, vault, urlPolicy }: ClientsConte
   })
 }
 
-/** @throws Refusal `app_name_missing`, `notifier_refused` */
+/** @throws Refusal `app_name_missing`, `notifier_refused`, `encryption_key_refused` */
 export async function editClient(
   { db, now, urlPolicy }: ClientsContext,
   client: Client,
@@ -79,6 +82,16 @@ export async function editClient(
       detail: edited.name,
       at: now(),
     })
+    if (edited.encryptionKey !== client.encryptionKey) {
+      const detail = edited.encryptionKey ? encryptionKeyCard(edited.encryptionKey).kid : 'removed'
+      await recordEvent(tx, {
+        kind: 'app_encryption_key_changed',
+        actor: 'user',
+        clientId: client.id,
+        detail,
+        at: now(),
+      })
+    }
   })
   return edited
 }
@@ -106,6 +119,7 @@ function checkForm(form: ClientForm, policy: UrlPolicy) {
     redirectUrl: redirectTarget(form.redirectUrl),
     postbackUrl: url(form.postbackUrl),
     notifierUrl: url(form.notifierUrl),
+    encryptionKey: form.encryptionKey?.trim() ? readEncryptionKey(form.encryptionKey) : null,
   }
 }
 

@@ -16,6 +16,8 @@ export interface Client {
   redirectUrl: string | null
   postbackUrl: string | null
   notifierUrl: string | null
+  /** Public key (JSON text of a JWK) that deliveries are encrypted to. */
+  encryptionKey: string | null
   createdAt: number
 }
 
@@ -31,16 +33,18 @@ export interface ClientSecret {
 export const insertClient = (tx: Transaction, each: Client) =>
   tx.run(sql`
     insert into clients (id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url,
-                         created_at, updated_at)
+                         encryption_key, created_at, updated_at)
     values (${each.id}, ${each.kind}, ${each.userId}, ${each.name}, ${each.state}, ${each.purpose},
-            ${each.redirectUrl}, ${each.postbackUrl}, ${each.notifierUrl}, ${each.createdAt}, ${each.createdAt})
+            ${each.redirectUrl}, ${each.postbackUrl}, ${each.notifierUrl}, ${each.encryptionKey}, ${each.createdAt},
+            ${each.createdAt})
     on conflict (id) do nothing`)
 
 export const updateClient = (tx: Transaction, each: Client, now: number) =>
   tx.run(sql`
     update clients
        set name = ${each.name}, purpose = ${each.purpose}, redirect_url = ${each.redirectUrl},
-           postback_url = ${each.postbackUrl}, notifier_url = ${each.notifierUrl}, updated_at = ${now}
+           postback_url = ${each.postbackUrl}, notifier_url = ${each.notifierUrl},
+           encryption_key = ${each.encryptionKey}, updated_at = ${now}
      where id = ${each.id}`)
 
 export const setClientState = (tx: Transaction, id: string, state: ClientState, now: number) =>
@@ -48,7 +52,8 @@ export const setClientState = (tx: Transaction, id: string, state: ClientState, 
 
 export async function clientById(db: Database, id: string): Promise<Client | undefined> {
   const [client] = await db.read<Client>(sql`
-    select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, created_at
+    select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, encryption_key,
+           created_at
       from clients where id = ${id}`)
   return client
 }
@@ -56,12 +61,14 @@ export async function clientById(db: Database, id: string): Promise<Client | und
 /** The same inside a transaction, where it must be what the rest of the transaction sees. */
 export const clientInside = (tx: Transaction, id: string) =>
   tx.one<Client>(sql`
-    select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, created_at
+    select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, encryption_key,
+           created_at
       from clients where id = ${id}`)
 
 export const clientsOfUser = (db: Database, userId: string) =>
   db.read<Client>(sql`
-    select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, created_at
+    select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, encryption_key,
+           created_at
       from clients where user_id = ${userId} and state <> 'disabled' order by id`)
 
 // Secrets
@@ -78,7 +85,7 @@ export const insertSecret = (
 export const clientWithSecrets = (db: Database, id: string) =>
   db.read<Client & { secretId: string; hash: Uint8Array }>(sql`
     select clients.id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url,
-           clients.created_at, client_secrets.id as secret_id, hash
+           encryption_key, clients.created_at, client_secrets.id as secret_id, hash
       from clients join client_secrets on client_secrets.client_id = clients.id
      where clients.id = ${id}`)
 

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { registerClient } from '#clients/register.ts'
 import { promiseCheck } from '#deliveries/proof.ts'
 import { findUser } from '#users/users.ts'
@@ -5,7 +6,8 @@ import { withStore } from './store.ts'
 import { readWords, UsageError } from './usage.ts'
 
 const HELP = `Usage: countersign client add --individual USER_ID | --initiator  --name NAME
-                             [--notifier URL] [--redirect URL] [--postback URL] [--purpose TEXT] [--json]
+                             [--notifier URL] [--encryption-key FILE] [--redirect URL] [--postback URL]
+                             [--purpose TEXT] [--json]
 
 Registers an app and prints its id and secrets, this once.
 
@@ -13,6 +15,7 @@ Registers an app and prints its id and secrets, this once.
   --initiator           an app that asks many users
   --name NAME           as users are shown it
   --notifier URL        Notifier Webhook Endpoint: where approved tokens are sent
+  --encryption-key FILE a public key (JWK) that tokens are encrypted to, so that only its owner can read them
   --redirect URL        where a browser is sent back after sign-in by way of it
   --postback URL        where your own order updates go; kept for you, not used by the server
   --purpose TEXT        what the app is for
@@ -26,6 +29,7 @@ export async function run(args: string[]): Promise<number> {
     initiator: { type: 'boolean' },
     name: { type: 'string' },
     notifier: { type: 'string' },
+    'encryption-key': { type: 'string' },
     redirect: { type: 'string' },
     postback: { type: 'string' },
     purpose: { type: 'string' },
@@ -34,7 +38,16 @@ export async function run(args: string[]): Promise<number> {
   if (!words) return 0
   const { values, positionals } = words
   if (positionals[0] !== 'add' || positionals.length > 1) throw new UsageError(HELP)
-  const { individual, initiator, name, notifier, redirect, postback, purpose } = values
+  const {
+    individual,
+    initiator,
+    name,
+    notifier,
+    redirect,
+    postback,
+    purpose,
+    'encryption-key': keyFile,
+  } = values
   if (!name) throw new UsageError(`--name is missing.\n\n${HELP}`)
   if ((individual === undefined) === (initiator === undefined)) {
     throw new UsageError(`Say either --individual USER_ID or --initiator.\n\n${HELP}`)
@@ -49,6 +62,7 @@ export async function run(args: string[]): Promise<number> {
       redirectUrl: redirect,
       postbackUrl: postback,
       notifierUrl: notifier,
+      encryptionKey: keyFile === undefined ? undefined : await readKey(keyFile),
       actor: 'operator',
     })
     // The server checks the endpoint: at once if it runs, else at its start.
@@ -69,3 +83,8 @@ export async function run(args: string[]): Promise<number> {
   )
   return 0
 }
+
+const readKey = (path: string): Promise<string> =>
+  readFile(path, 'utf8').catch((cause) => {
+    throw new UsageError(`${path} cannot be read.`, { cause })
+  })

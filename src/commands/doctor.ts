@@ -32,6 +32,8 @@ export async function run(args: string[]): Promise<number> {
     await disk(config),
     pages(),
     whatsapp(config),
+    allowed(config),
+    wayOut(config),
     development(config),
   ]
   for (const { state, what, say } of findings) process.stdout.write(`${state.padEnd(4)} ${what}: ${say}\n`)
@@ -95,6 +97,17 @@ function whatsapp(config: Config): Finding {
   return missing.length === WHATSAPP_NEEDS.length
     ? { state: 'off', what, say: whatsappAdvice(undefined) }
     : { state: 'bad', what, say: `half set up. Missing: ${missing.join(', ')}. See docs/whatsapp.md.` }
+}
+
+function allowed({ outboundAllow }: Config): Finding {
+  const list = outboundAllow.map(({ text }) => text).join(', ')
+  return { state: 'ok', what: 'allowed beyond the public Internet', say: list || 'none' }
+}
+
+function wayOut({ outboundProxy }: Config): Finding {
+  const what = 'way to endpoints'
+  if (!outboundProxy) return { state: 'ok', what, say: 'direct; addresses are checked here' }
+  return { state: 'ok', what, say: `by the proxy ${new URL(outboundProxy).host}, which checks addresses` }
 }
 
 function development({ isDev }: Config): Finding {

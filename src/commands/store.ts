@@ -1,3 +1,4 @@
+import { createPolicy } from '#outbound/policy.ts'
 import { openStore } from '../app.ts'
 import { type Config, readConfig } from '../config.ts'
 import { openVault } from '../keys.ts'
@@ -22,6 +23,6 @@ async function contextOf(config: Config, db: Awaited<ReturnType<typeof openStore
     now: Date.now,
     vault: await openVault(db, config),
     site: { origin, rpId: new URL(origin).hostname },
-    urlPolicy: { isOpen: config.isDev },
+    urlPolicy: createPolicy({ isOpen: config.isDev, allow: config.outboundAllow }),
   }
 }

@@ -4,6 +4,7 @@ import { Refusal } from '#base/errors.ts'
 import type { Vault } from '#base/seal.ts'
 import { signingKeys } from '#clients/signing.ts'
 import { type Answer, CallFailed, type Outbound } from '#outbound/dial.ts'
+import { isProxyFault } from '#outbound/failures.ts'
 import { jitter } from '#outbox/backoff.ts'
 import { cancel } from '#outbox/store.ts'
 import type { Handler, Outcome } from '#outbox/worker.ts'
@@ -63,18 +64,18 @@ export function deliverHandler({ now, vault, outbound }: DeliverContext): Handle
       return async (signal) => {
         const payload = vault.open(payloadPlace(delivery.id, delivery.clientId), delivery.sealed)
         const headers = {
-          'content-type': 'application/json',
+          'content-type': delivery.contentType,
           'user-agent': 'Countersign',
           ...signedHeaders(delivery.id, now(), payload, signing),
         }
         const result = await outbound.post(delivery.url, headers, payload, signal).catch(asFailure)
-        const answer = describe(result, payload)
+        const answer = describe(result, delivery.contentType === 'application/json' ? payload : undefined)
         return async (tx, isLate): Promise<Outcome> => {
           if (isLate) return noteLate(tx, delivery, job.attempt, answer, now())
           await endAttempt(tx, delivery.id, { number: job.attempt, endedAt: now(), ...answer })
           if (answer.state === 'succeeded') return succeed(tx, delivery, now())
 
-          return tryAgain(tx, delivery, result, now())
+          return tryAgain(tx, delivery, job.attempt, result, now())
         }
       }
     },
@@ -82,11 +83,17 @@ export function deliverHandler({ now, vault, outbound }: DeliverContext): Handle
 }
 
 /** Plans the next attempt, or gives up. */
-async function tryAgain(tx: Transaction, delivery: Delivery, result: Answer | CallFailed, now: number) {
+async function tryAgain(
+  tx: Transaction,
+  delivery: Delivery,
+  attempt: number,
+  result: Answer | CallFailed,
+  now: number,
+): Promise<Outcome> {
   const { id, expiresAt, clientId, url } = delivery
-  if (result instanceof CallFailed && result.kind.startsWith('proxy')) {
+  if (result instanceof CallFailed && isProxyFault(result.kind)) {
     // Our own way out is shut: the endpoint is not charged for it.
-    const again = now + jitter(PROXY_PAUSE_MS)
+    const again = now + jitter(Math.min(PROXY_PAUSE_MS * attempt, LONGEST_PROXY_PAUSE_MS))
     return again < expiresAt ? { repeatAt: again } : giveUp(tx, delivery, 'the token had ended', now)
   }
   const isAnswered = !(result instanceof CallFailed)
@@ -104,6 +111,7 @@ async function tryAgain(tx: Transaction, delivery: Delivery, result: Answer | Ca
 const GONE = 410
 const TOO_MANY = 429
 const PROXY_PAUSE_MS = 30 * SECOND
+const LONGEST_PROXY_PAUSE_MS = 5 * MINUTE
 
 /** The payload leaves in the very transaction that records the 2xx. */
 async function succeed(tx: Transaction, delivery: Delivery, now: number): Promise<Outcome> {
@@ -162,7 +170,7 @@ export async function stopDelivery(tx: Transaction, requestId: string, now: numb
 type Ended = Pick<Parameters<typeof endAttempt>[2], 'state' | 'status' | 'failure' | 'response'>
 
 /** Only 2xx is success; a redirect is a failure like any other. What was sent but not answered is unknown. */
-function describe(result: Answer | CallFailed, payload: Uint8Array): Ended {
+function describe(result: Answer | CallFailed, payload: Uint8Array | undefined): Ended {
   if (result instanceof CallFailed) {
     const state = result.phase === 'before_sending' ? 'failed' : 'unknown'
     return { state, status: null, failure: result.kind, response: null }
@@ -176,15 +184,29 @@ function describe(result: Answer | CallFailed, payload: Uint8Array): Ended {
   }
 }
 
-/** A receiver may echo what it got: no secret of the payload is kept with its answer. */
-function scrub(text: string, payload: Uint8Array): string {
-  const sent: unknown = JSON.parse(Buffer.from(payload).toString('utf8'))
-  const token = sent && typeof sent === 'object' && 'access_token' in sent ? String(sent.access_token) : ''
-  return token ? text.replaceAll(token, '[access token]') : text
+/**
+ * A receiver may echo what it got: no token is kept with its answer, whole or cut short. Of an encrypted payload we do
+ * not know the token; a receiver that opened it and echoes it is known by the form.
+ */
+function scrub(text: string, payload: Uint8Array | undefined): string {
+  const token = payload && tokenIn(payload)
+  const known = token ? text.replaceAll(token, '[access token]') : text
+  return known.replace(LOOKS_LIKE_TOKEN, '[access token]')
 }
 
-function asFailure(fault: unknown): CallFailed {
-  if (fault instanceof CallFailed) return fault
+function tokenIn(payload: Uint8Array): string {
+  const sent: unknown = JSON.parse(Buffer.from(payload).toString('utf8'))
+  return sent && typeof sent === 'object' && 'access_token' in sent ? String(sent.access_token) : ''
+}
+
+/** A JWT, a JWE (both begin with `{"` in base64url), or an opaque token of ours. */
+const LOOKS_LIKE_TOKEN = /eyJ[\w-]{8,}(?:\.[\w-]*)*|cs_token_[0-9A-Za-z]+/g
+
+/** An answer whose status came and whose body broke off counts by its status: the receiver has said what it did. */
+function asFailure(fault: unknown): Answer | CallFailed {
+  if (fault instanceof CallFailed) {
+    return fault.status === undefined ? fault : { status: fault.status, headers: {}, body: '' }
+  }
   if (fault instanceof Refusal)
     return new CallFailed('before_sending', 'forbidden_url', fault.message, { cause: fault })
   throw fault

@@ -2,7 +2,7 @@ import { newId } from '#base/ids.ts'
 import type { Vault } from '#base/seal.ts'
 import { enqueue } from '#outbox/store.ts'
 import type { Transaction } from '#store/database.ts'
-import { insertDelivery, insertPayload } from './store.ts'
+import { type ContentType, insertDelivery, insertPayload } from './store.ts'
 
 export interface NewDelivery {
   requestId: string
@@ -12,6 +12,7 @@ export interface NewDelivery {
   url: string
   /** The body, to the byte as it will be sent and signed. */
   payload: Uint8Array
+  contentType: ContentType
   expiresAt: number
 }
 
@@ -22,12 +23,13 @@ export const payloadPlace = (id: string, clientId: string) => `delivery_payload:
 export async function queueDelivery(
   tx: Transaction,
   vault: Vault,
-  { payload, ...owed }: NewDelivery,
+  { payload, contentType, ...owed }: NewDelivery,
   now: number,
 ) {
   const id = newId('dlv')
   await insertDelivery(tx, { id, ...owed, createdAt: now })
-  await insertPayload(tx, id, vault.seal(payloadPlace(id, owed.clientId), payload))
+  const sealed = vault.seal(payloadPlace(id, owed.clientId), payload)
+  await insertPayload(tx, id, contentType, sealed)
   await enqueue(tx, { kind: 'deliver', ref: id, lane: owed.clientId, dueAt: now })
   return id
 }

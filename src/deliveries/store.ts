@@ -2,6 +2,8 @@ import type { Database, Transaction } from '#store/database.ts'
 import { sql } from '#store/sql.ts'
 
 export type DeliveryState = 'queued' | 'delivered' | 'undeliverable'
+/** JSON in clear, or a JWE that the client's private key alone opens. */
+export type ContentType = 'application/json' | 'application/jose'
 export type AttemptState = 'started' | 'succeeded' | 'failed' | 'unknown'
 
 /** A result on its way to a notifier. */
@@ -36,16 +38,24 @@ export const insertDelivery = (tx: Transaction, each: Omit<Delivery, 'state' | '
     values (${each.id}, ${each.requestId}, ${each.clientId}, ${each.userId}, ${each.tokenId}, ${each.url},
             'queued', ${each.expiresAt}, ${each.createdAt})`)
 
-export const insertPayload = (tx: Transaction, deliveryId: string, sealed: Uint8Array) =>
-  tx.run(sql`insert into delivery_payloads (delivery_id, sealed) values (${deliveryId}, ${sealed})`)
+export const insertPayload = (
+  tx: Transaction,
+  deliveryId: string,
+  contentType: ContentType,
+  sealed: Uint8Array,
+) =>
+  tx.run(sql`
+    insert into delivery_payloads (delivery_id, content_type, sealed)
+    values (${deliveryId}, ${contentType}, ${sealed})`)
 
 export const deletePayload = (tx: Transaction, deliveryId: string) =>
   tx.run(sql`delete from delivery_payloads where delivery_id = ${deliveryId}`)
 
 /** A queued delivery with its sealed payload. */
 export const queuedDelivery = (tx: Transaction, id: string) =>
-  tx.one<Delivery & { sealed: Uint8Array }>(sql`
-    select id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at, settled_at, sealed
+  tx.one<Delivery & { contentType: ContentType; sealed: Uint8Array }>(sql`
+    select id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at, settled_at,
+           content_type, sealed
       from deliveries join delivery_payloads on delivery_id = deliveries.id
      where deliveries.id = ${id} and state = 'queued'`)
 
@@ -119,7 +129,7 @@ export const waitingDeliveries = (tx: Transaction, clientId: string, since: numb
 export async function countedAttempts(tx: Transaction, deliveryId: string): Promise<number> {
   const row = await tx.one<{ count: number }>(sql`
     select count(*) as count from delivery_attempts
-     where delivery_id = ${deliveryId} and (failure is null or failure not like 'proxy%')`)
+     where delivery_id = ${deliveryId} and (failure is null or failure not like 'proxy~_%' escape '~')`)
   return row?.count ?? 0
 }
 

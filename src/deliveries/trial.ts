@@ -1,6 +1,7 @@
 import { SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import { newId } from '#base/ids.ts'
+import { encryptFor } from '#clients/encryption.ts'
 import { signingKeys } from '#clients/signing.ts'
 import type { Client } from '#clients/store.ts'
 import { CallFailed } from '#outbound/dial.ts'
@@ -28,7 +29,7 @@ export interface Trial {
  */
 export async function tryDelivery(
   { db, now, vault, outbound }: ProofContext,
-  client: Pick<Client, 'id' | 'userId' | 'notifierUrl'>,
+  client: Pick<Client, 'id' | 'userId' | 'notifierUrl' | 'encryptionKey'>,
 ): Promise<Trial> {
   if (!client.notifierUrl) throw new Refusal('notifier_missing')
   const sample = {
@@ -40,10 +41,11 @@ export async function tryDelivery(
     issued_at: String(now()),
     message_type: 'test',
   }
-  const body = Buffer.from(JSON.stringify(sample))
+  const plain = Buffer.from(JSON.stringify(sample))
+  const body = client.encryptionKey ? await encryptFor(client.encryptionKey, plain) : plain
   const keys = await db.transaction((tx) => signingKeys(vault)(tx, client.id, now()))
   const headers = {
-    'content-type': 'application/json',
+    'content-type': client.encryptionKey ? 'application/jose' : 'application/json',
     'user-agent': 'Countersign',
     ...signedHeaders(newId('chk'), now(), body, keys),
   }

@@ -13,6 +13,17 @@ export function isForbiddenAddress(address: string): boolean {
   return true
 }
 
+/**
+ * Tells whether an address is one of an inner network: private, shared, or this machine. A host that the operator lists
+ * may be there; it is never where clouds keep their machinery (link-local, and the addresses taken out below).
+ */
+export function isInnerAddress(address: string): boolean {
+  const family = isIP(address)
+  if (family === 0 || address.includes('%')) return false
+  const [list, name] = family === 4 ? ([inner4, 'ipv4'] as const) : ([inner6, 'ipv6'] as const)
+  return list.check(address, name) && !machinery.check(address, name)
+}
+
 const forbidden = new BlockList()
 const globalUnicast = new BlockList()
 globalUnicast.addSubnet('2000::', 3, 'ipv6')
@@ -53,6 +64,22 @@ for (const [network, bits] of [
 ] as const) {
   forbidden.addSubnet(network, bits, 'ipv6')
 }
+
+const inner4 = new BlockList()
+inner4.addSubnet('10.0.0.0', 8, 'ipv4')
+inner4.addSubnet('100.64.0.0', 10, 'ipv4')
+inner4.addSubnet('127.0.0.0', 8, 'ipv4')
+inner4.addSubnet('172.16.0.0', 12, 'ipv4')
+inner4.addSubnet('192.168.0.0', 16, 'ipv4')
+
+/** A list of its own: one of both families would take `::ffff:10.0.0.1` for 10.0.0.1. */
+const inner6 = new BlockList()
+inner6.addAddress('::1', 'ipv6')
+inner6.addSubnet('fc00::', 7, 'ipv6')
+
+const machinery = new BlockList()
+machinery.addAddress('100.100.100.200', 'ipv4')
+machinery.addSubnet('fd00:ec2::', 32, 'ipv6')
 
 /** An interface id of ISATAP (RFC 5214 §6.1) hides an IPv4 address. */
 const isIsatap = (address: string): boolean => /^0*(?:200)?:5efe:/i.test(lastGroups(address))

@@ -1,10 +1,9 @@
 import { isIP } from 'node:net'
 import { Refusal } from '#base/errors.ts'
+import { specialNameOf } from './names.ts'
+import { isListedAddress, isListedHost, type UrlPolicy } from './policy.ts'
 
-export interface UrlPolicy {
-  /** Development only: also http, any port, loopback and private addresses. */
-  isOpen: boolean
-}
+export type { UrlPolicy } from './policy.ts'
 
 /**
  * Reads a URL that somebody else chose and that we are to POST to. Checked at registration and again before each call;
@@ -35,34 +34,17 @@ export function parseOutboundUrl(text: string, policy: UrlPolicy): URL {
     refuse('it does not begin with https://, so the token would travel in clear text')
   if (policy.isOpen) return url
 
-  if (url.port !== '') refuse(`its port is ${url.port}; only 443 is allowed`)
   const host = url.hostname.replace(/\.$/, '')
-  if (isIP(host.replace(/^\[|\]$/g, ''))) refuse('its host is an IP address; a name is needed')
+  if (isListedHost(policy, host, url.port)) return url
+  if (url.port !== '') refuse(`its port is ${url.port}; only 443 is allowed`)
+  const literal = host.replace(/^\[|\]$/g, '')
+  if (isIP(literal))
+    return isListedAddress(policy, literal) ? url : refuse('its host is an IP address; a name is needed')
   const labels = host.split('.')
   if (labels.length < 2) refuse('its host name has a single part, which names a machine of an inner network')
-  const special = specialNames.find((name) => host === name || host.endsWith(`.${name}`))
+  const special = specialNameOf(host)
   if (special) refuse(`host names under “${special}” are not on the public Internet`)
   return url
 }
 
 const LONGEST = 2_048
-
-/** Special-use names (RFC 6761, 6762, 7686, 8375) and what inner networks commonly use in their stead. */
-const specialNames = [
-  'localhost',
-  'local',
-  'localdomain',
-  'internal',
-  'intranet',
-  'home.arpa',
-  'home',
-  'lan',
-  'corp',
-  'private',
-  'svc',
-  'test',
-  'invalid',
-  'example',
-  'onion',
-  'alt',
-]

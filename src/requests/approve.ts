@@ -1,13 +1,14 @@
 import type { AuthenticationResponseJSON } from '@simplewebauthn/server'
 import { recordEvent } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
-import type { Client } from '#clients/store.ts'
-import { queueDelivery } from '#deliveries/queue.ts'
+import { encryptFor } from '#clients/encryption.ts'
+import { type Client, clientById } from '#clients/store.ts'
+import { type NewDelivery, queueDelivery } from '#deliveries/queue.ts'
 import { stopTelling } from '#notices/tell.ts'
 import { cancel } from '#outbox/store.ts'
 import type { Transaction } from '#store/database.ts'
 import { issueCode } from '#tokens/codes.ts'
-import { issueToken } from '#tokens/issue.ts'
+import { type Grant, keepToken, type NewToken, signToken } from '#tokens/issue.ts'
 import { challengeOf, verifyAssertion } from '#users/passkeys.ts'
 import { notePasskeyUse } from '#users/store.ts'
 import type { RequestContext } from './context.ts'
@@ -37,10 +38,12 @@ export async function approveRequest(
   address: string | null,
 ): Promise<Decided> {
   const { db, now } = context
-  requirePending(await requireOwnRequest(db, userId, id), now())
+  const asked = await requireOwnRequest(db, userId, id)
+  requirePending(asked, now())
   const challenge = challengeOf(credential)
   const { passkey, signCount } = await verifyAssertion(context, credential, challenge)
   if (passkey.userId !== userId) throw new Refusal('assertion_refused')
+  const prepared = await prepare(context, asked)
 
   return db.transaction(async (tx) => {
     const at = now()
@@ -48,6 +51,8 @@ export async function approveRequest(
     const review = await takeReview(tx, challenge, id, userId, at)
     if (!review) throw new Refusal('review_expired')
     if (review.approval !== approvalText(request, client)) throw new Refusal('approval_changed')
+    // What is encrypted to a key that was taken away meanwhile must not be sent.
+    if (prepared && prepared.encryptionKey !== client.encryptionKey) throw new Refusal('approval_changed')
     if (!(await settleRequest(tx, id, 'approved', at))) throw new Refusal('request_settled')
 
     await notePasskeyUse(tx, passkey.id, signCount, at)
@@ -69,47 +74,80 @@ export async function approveRequest(
       at,
     })
     await tidy(tx, id, at)
-    return { status: 'approved', redirectTo: await handOver(tx, context, request, client, at) }
+    return { status: 'approved', redirectTo: await handOver(tx, context, { request, client, prepared }, at) }
   })
 }
 
-/** Issues the token and sends it on its way. A test request hands over nothing. */
+/** The token of a request, and where the client has a key, the payload that is encrypted to it. */
+interface Prepared {
+  token: NewToken
+  /** The client's key, as it was then. */
+  encryptionKey: string | null
+  encrypted: Uint8Array | undefined
+}
+
+/**
+ * Makes what an approval will hand over, before its transaction: encrypting waits for another thread, and meanwhile
+ * nobody else could write. A test request hands over nothing.
+ */
+async function prepare(context: RequestContext, request: TokenRequest): Promise<Prepared | undefined> {
+  if (request.delivery === 'none') return undefined
+  const grant: Grant = {
+    requestId: request.id,
+    clientId: request.clientId,
+    userId: request.userId,
+    issuedAt: context.now(),
+    expiresAt: request.tokenExpiresAt,
+  }
+  const token = signToken(context.issuer, grant)
+  const client = await clientById(context.db, request.clientId)
+  const encryptionKey = client?.encryptionKey ?? null
+  const isEncrypted = request.delivery === 'notifier' && encryptionKey !== null
+  const encrypted = isEncrypted
+    ? await encryptFor(encryptionKey, payloadOf(context, request, token))
+    : undefined
+  return { token, encryptionKey, encrypted }
+}
+
+/** Issues the token and sends it on its way. */
 async function handOver(
   tx: Transaction,
   context: RequestContext,
-  request: TokenRequest,
-  client: Client,
+  { request, client, prepared }: { request: TokenRequest; client: Client; prepared: Prepared | undefined },
   now: number,
 ) {
-  if (request.delivery === 'none') return null
-  const { id: requestId, userId } = request
-  const grant = { requestId, clientId: client.id, userId, issuedAt: now, expiresAt: request.tokenExpiresAt }
-  const token = await issueToken(tx, context.issuer, grant)
+  if (!prepared) return null
+  const { token, encrypted } = prepared
+  const { requestId, clientId, userId, expiresAt } = token.grant
+  await keepToken(tx, token)
 
   if (request.delivery === 'code' && request.redirectUrl) {
     const code = await issueCode(tx, context.vault, {
-      ...grant,
+      ...token.grant,
       redirectUrl: request.redirectUrl,
       accessToken: token.text,
     })
     return redirectWith(request, { code })
   }
-  const write = context.payloads[request.protocol]
-  if (!write || !client.notifierUrl)
-    throw new Error(`A request of protocol ${request.protocol} cannot be handed over.`)
-  const payload = write({ ...grant, accessToken: token.text })
-  const { expiresAt } = grant
-  const owed = {
+  if (!client.notifierUrl) throw new Error(`The client ${clientId} has no endpoint to hand over to.`)
+  const owed: NewDelivery = {
     requestId,
-    clientId: client.id,
+    clientId,
     userId,
     tokenId: token.id,
     url: client.notifierUrl,
-    payload,
+    payload: encrypted ?? payloadOf(context, request, token),
+    contentType: encrypted ? 'application/jose' : 'application/json',
     expiresAt,
   }
   await queueDelivery(tx, context.vault, owed, now)
   return null
+}
+
+function payloadOf({ payloads }: RequestContext, { protocol }: TokenRequest, { text, grant }: NewToken) {
+  const write = payloads[protocol]
+  if (!write) throw new Error(`A request of protocol ${protocol} cannot be handed over.`)
+  return write({ ...grant, accessToken: text })
 }
 
 /** Clears away what only a pending request needs. */

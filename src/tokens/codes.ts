@@ -9,7 +9,9 @@ import { codeByHash, insertCode, markCodeUsed } from './store.ts'
 /** RFC 6749 §4.1.2 recommends ten minutes at most. */
 const CODE_LIFE_MS = 5 * MINUTE
 
-const codePlace = (requestId: string, clientId: string) => `authorization_code:${requestId}:${clientId}`
+/** Where the token of a code lies, as bound into its seal. */
+export const codePlace = (requestId: string, clientId: string) =>
+  `authorization_code:${requestId}:${clientId}`
 
 /** Makes a code by which a client fetches its token once. Only its hash is kept; the token waits sealed. */
 export async function issueCode(
@@ -51,13 +53,11 @@ export async function redeemCode(
     const row = await codeByHash(tx, hash)
     if (!row?.sealed || row.clientId !== clientId || row.expiresAt <= now()) return undefined
     const used = await markCodeUsed(tx, hash, now())
-    return used === 1 && row.redirectUrl === redirectUrl
-      ? { requestId: row.requestId, userId: row.userId, sealed: row.sealed }
-      : undefined
+    if (used !== 1 || row.redirectUrl !== redirectUrl) return undefined
+    // Opened before the code is used up for good: if it cannot be now, the client may come again.
+    const accessToken = vault.open(codePlace(row.requestId, clientId), row.sealed).toString('utf8')
+    return { userId: row.userId, accessToken }
   })
   if (!found) throw new Refusal('code_wrong')
-  return {
-    userId: found.userId,
-    accessToken: vault.open(codePlace(found.requestId, clientId), found.sealed).toString('utf8'),
-  }
+  return found
 }

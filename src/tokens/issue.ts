@@ -22,20 +22,23 @@ export interface Grant {
   expiresAt: number
 }
 
-/**
- * Issues an access token (RFC 9068, ES256) in the transaction that decides. Only its hash is kept; the text itself is
- * for the caller to seal.
- */
-export async function issueToken(
-  tx: Transaction,
-  issuer: Issuer,
-  grant: Grant,
-): Promise<{ id: string; text: string }> {
-  const id = newId('tok')
-  const text = signAccessToken(issuer, grant)
-  await insertToken(tx, { id, hash: hashSecret(text), ...grant })
-  return { id, text }
+/** A token that is signed and not yet kept. The text is for the caller to hand over, and kept nowhere. */
+export interface NewToken {
+  id: string
+  text: string
+  grant: Grant
 }
+
+/** Signs an access token (RFC 9068, ES256). It is good only once `keepToken` has committed. */
+export const signToken = (issuer: Issuer, grant: Grant): NewToken => ({
+  id: newId('tok'),
+  text: signAccessToken(issuer, grant),
+  grant,
+})
+
+/** Issues a token in the transaction that decides. Only its hash is kept. */
+export const keepToken = (tx: Transaction, { id, text, grant }: NewToken) =>
+  insertToken(tx, { id, hash: hashSecret(text), ...grant })
 
 function signAccessToken({ issuer, audience, key }: Issuer, grant: Grant): string {
   // Seconds are rounded down, so that no receiver whose clock is a little behind sees a token from the future.

@@ -44,4 +44,5 @@ function newKey(vault: Vault, createdAt: number) {
   }
 }
 
-const keyPlace = (id: string) => `signing_key:${id}`
+/** Where a signing key lies, as bound into its seal. */
+export const keyPlace = (id: string) => `signing_key:${id}`

@@ -5,7 +5,8 @@ const dayMs = 86_400_000
 
 /** An instant as people say it: "today, 7:31 AM", "tomorrow, 3:30 AM", "3 Mar 2026, 7:31 AM". */
 export function when(at: number): string {
-  const time = new Intl.DateTimeFormat(locale, { timeStyle: 'short' }).format(at)
+  // A line must not end between "3:30" and "am".
+  const time = new Intl.DateTimeFormat(locale, { timeStyle: 'short' }).format(at).replaceAll(' ', '\u00a0')
   const daysAway = Math.round((midnight(at) - midnight(now())) / dayMs)
   const day =
     Math.abs(daysAway) <= 1

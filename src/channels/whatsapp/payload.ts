@@ -1,5 +1,4 @@
 import type { Vault } from '#base/seal.ts'
-import { hashSecret, sameHash } from '#base/secrets.ts'
 
 /**
  * What the Reject button of a message sends back. It names the notice, and the MAC shows that we wrote it, so nothing
@@ -12,7 +11,7 @@ export const rejectPayload = (vault: Vault, noticeId: string): string =>
 export function noticeOfPayload(vault: Vault, payload: string): string | undefined {
   const [, noticeId, mac] = PAYLOAD.exec(payload) ?? []
   if (noticeId === undefined || mac === undefined) return undefined
-  return sameHash(hashSecret(mac), hashSecret(vault.mac('whatsapp_tap', noticeId))) ? noticeId : undefined
+  return vault.isMac('whatsapp_tap', noticeId, mac) ? noticeId : undefined
 }
 
 const PAYLOAD = /^r0\.(ntc_[0-9a-f]{32})\.([\w-]{43})$/

@@ -469,6 +469,7 @@ async function startStage() {
       purpose: null,
       redirectUrl: null,
       postbackUrl: null,
+      encryptionKey: null,
       notifierUrl: 'https://notify.example.com/',
       createdAt: at,
     } as const

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { startServer } from '../support/server.ts'
+
+const DIST = new URL('../../web/dist/', import.meta.url)
+const index = await readFile(new URL('index.html', DIST), 'utf8')
+const linked = (pattern: RegExp) => [...index.matchAll(pattern)].map(([, path]) => path ?? '')
+const scripts = linked(/(?:<script [^>]*src|<link rel="modulepreload" [^>]*href)="([^"]+\.js)"/g)
+const styles = linked(/<link rel="stylesheet" [^>]*href="([^"]+\.css)"/g)
+
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
+  "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
+  "require-trusted-types-for 'script'; trusted-types 'none'"
+
+const pages = ['/', '/enrol', '/sign-in', '/r/req_1', '/tokens', '/history', '/security', '/apps', '/nowhere']
+for (const path of pages) {
+  test(`no page runs or calls what is not ours: ${path}`, async () => {
+    await using server = await startServer()
+    const answer = await fetch(`${server.origin}${path}`, { headers: { accept: 'text/html' } })
+
+    assert.equal(answer.status, path === '/nowhere' ? 404 : 200)
+    assert.match(answer.headers.get('content-type') ?? '', /^text\/html/)
+    assert.equal(answer.headers.get('content-security-policy'), POLICY)
+    assert.equal(answer.headers.get('x-content-type-options'), 'nosniff')
+    assert.equal(answer.headers.get('referrer-policy'), 'no-referrer')
+    assert.equal(answer.headers.get('cache-control'), 'no-cache')
+    assert.equal(await answer.text(), index)
+  })
+}
+
+test('the files of the pages never change under their name, so they are fetched once', async () => {
+  await using server = await startServer()
+  for (const path of [...scripts, ...styles]) {
+    const answer = await fetch(`${server.origin}${path}`)
+    assert.equal(answer.status, 200, path)
+    assert.match(path, /^\/assets\/[\w-]+-[\w-]{8}\.(js|css)$/)
+    assert.equal(answer.headers.get('cache-control'), 'public, max-age=31536000, immutable')
+    assert.equal(answer.headers.get('x-content-type-options'), 'nosniff')
+  }
+})
+
+test('the first load is small: 25 kB of script and 8 kB of style, compressed', async () => {
+  assert.ok(scripts.length > 0 && styles.length > 0)
+  assert.ok((await compressed(scripts)) <= 25_000, `script: ${await compressed(scripts)} bytes`)
+  assert.ok((await compressed(styles)) <= 8_000, `style: ${await compressed(styles)} bytes`)
+})
+
+test('nothing in a page is inline', () => {
+  assert.doesNotMatch(index, /<script(?![^>]*\bsrc=)[^>]*>|<style|\son\w+=|\sstyle=|javascript:|data:/i)
+})
+
+async function compressed(paths: string[]): Promise<number> {
+  const files = await Promise.all(paths.map((path) => readFile(new URL(`.${path}`, DIST))))
+  return files.reduce((sum, file) => sum + gzipSync(file).length, 0)
+}
