@@ -56,6 +56,7 @@ type Say = (line: string) => void
 const COLUMNS: SealedColumn[] = [sealedFacts, ...sealedInTokens, ...sealedInClients, ...sealedInDeliveries]
 /** Rows that are put under the new key in one transaction: the one writer is held for milliseconds. */
 const BATCH = 200
+const PROGRESS_MS = SECOND
 /** Beside the time in which servers look at the source again, what a transaction under way may still take. */
 const MARGIN_MS = 3 * SECOND
 
@@ -142,10 +143,14 @@ async function rewrapAll(db: Database, vault: Vault, say: Say): Promise<number> 
 async function rewrapColumn(db: Database, vault: Vault, column: SealedColumn, say: Say) {
   const pass = { rewrapped: 0, missed: 0, unopened: 0 }
   const header = vault.header()
+  let saidAt = performance.now()
   for (let after = ''; ; ) {
     const rows = await column.stale(db, header, after, BATCH)
     const last = rows.at(-1)
-    if (!last) return pass
+    if (!last) {
+      if (pass.rewrapped > 0) say(`  ${column.table}: ${pass.rewrapped} done`)
+      return pass
+    }
     const fresh = rows.flatMap((row) => {
       const sealed = rewrapOne(vault, row.place, row.sealed)
       return sealed ? [{ row, sealed }] : []
@@ -158,7 +163,10 @@ async function rewrapColumn(db: Database, vault: Vault, column: SealedColumn, sa
     pass.rewrapped += changes
     pass.missed += fresh.length - changes
     pass.unopened += rows.length - fresh.length
-    if (changes > 0) say(`  ${column.table}: ${pass.rewrapped}`)
+    if (performance.now() - saidAt > PROGRESS_MS) {
+      saidAt = performance.now()
+      say(`  ${column.table}: ${pass.rewrapped}`)
+    }
     after = last.key
   }
 }

@@ -145,7 +145,9 @@ async function giveUp(tx: Transaction, delivery: Delivery, why: string, now: num
   return { done: true }
 }
 
+/** The attempt has ended and is told as it ended, unless a later one has called it unknown; the delivery stays as it is. */
 async function noteLate(tx: Transaction, delivery: Delivery, attempt: number, answer: Ended, now: number) {
+  await endAttempt(tx, delivery.id, { number: attempt, endedAt: now, ...answer })
   await recordEvent(tx, {
     kind: 'delivery_late',
     actor: 'system',
