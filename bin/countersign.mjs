@@ -2,6 +2,7 @@
 // Starts the command line on a Node that can run it: this one if it is new enough, else the one that came by `npm ci`.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { enableCompileCache } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url))
@@ -14,6 +15,8 @@ if (entry && Number(process.versions.node.split('.')[0]) >= 24) {
   process.on('warning', ({ name, message }) => {
     if (name !== 'ExperimentalWarning') console.error(`${name}: ${message}`)
   })
+  // Before anything of ours is loaded: with all of it in the cache, what strips the types is not even started (30 MB).
+  enableCompileCache()
   await import(pathToFileURL(entry))
 } else if (entry && existsSync(ownNode)) {
   const words = ['--disable-warning=ExperimentalWarning', entry, ...process.argv.slice(2)]

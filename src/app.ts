@@ -34,11 +34,11 @@ import { expireHandler } from '#requests/expire.ts'
 import { dailyExpiry } from '#requests/expiry.ts'
 import type { Database } from '#store/database.ts'
 import { migrate } from '#store/migrate.ts'
-import { openPostgres } from '#store/postgres.ts'
 import { sql } from '#store/sql.ts'
 import { openSqlite } from '#store/sqlite.ts'
 import { loadSigningKey } from '#tokens/keys.ts'
 import { sweepUsers } from '#users/sweep.ts'
+import { webauthn } from '#users/webauthn.ts'
 import { type Config, SettingError, whatsappSettings } from './config.ts'
 import { openAdminKey, openVault } from './keys.ts'
 
@@ -65,7 +65,10 @@ interface AppOptions {
 export async function openStore(config: Config, now: Clock): Promise<Database> {
   await mkdir(config.data, { recursive: true, mode: 0o700 })
   const db = config.database
-    ? openPostgres(config.database, { pool: config.databasePool, listens: config.databaseListens })
+    ? (await import('#store/postgres.ts')).openPostgres(config.database, {
+        pool: config.databasePool,
+        listens: config.databaseListens,
+      })
     : await openSqlite(join(config.data, 'countersign.db'))
   try {
     await migrate(db, now())
@@ -114,6 +117,8 @@ export async function startApp({ config, log, now = Date.now, pages }: AppOption
   const channels = new Map<string, Channel>()
   if (whatsapp) channels.set('whatsapp', createWhatsappChannel(whatsapp, context))
   const hub = createLiveHub({ db, log })
+  // Whoever is asked will soon want to answer.
+  db.onHint('events', () => void webauthn())
 
   await server.register(async (scope) => {
     const routes = scope as Server

@@ -50,6 +50,7 @@ export function deliverHandler({ now, vault, outbound }: DeliverContext): Handle
     async start(tx, job) {
       const delivery = await queuedDelivery(tx, job.ref)
       if (!delivery) return undefined
+      if (job.attempt > 1) await markUnknownAttempts(tx, delivery.id, now())
       if (delivery.expiresAt <= now()) {
         await giveUp(tx, delivery, 'the token had ended', now())
         return undefined
@@ -57,7 +58,6 @@ export function deliverHandler({ now, vault, outbound }: DeliverContext): Handle
       // An endpoint that is gone gets nothing until it is proven anew; what waits for it waits until it ends.
       const proof = await proofInside(tx, delivery.clientId, delivery.url)
       if (proof?.state === 'gone') return { repeatAt: delivery.expiresAt }
-      if (job.attempt > 1) await markUnknownAttempts(tx, delivery.id, now())
       await insertAttempt(tx, delivery.id, job.attempt, now())
       const signing = await keys(tx, delivery.clientId, now())
 
@@ -193,7 +193,8 @@ function describe(result: Answer | CallFailed, payload: Uint8Array | undefined):
 function scrub(text: string, payload: Uint8Array | undefined): string {
   const token = payload && tokenIn(payload)
   const known = token ? text.replaceAll(token, '[access token]') : text
-  return known.replace(LOOKS_LIKE_TOKEN, '[access token]')
+  // PostgreSQL keeps no NUL in a text.
+  return known.replace(LOOKS_LIKE_TOKEN, '[access token]').replaceAll('\0', '')
 }
 
 function tokenIn(payload: Uint8Array): string {

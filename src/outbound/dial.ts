@@ -103,7 +103,7 @@ function openPool(options: OutboundOptions, callTls: CallTls): Dispatcher {
     keepAliveMaxTimeout: 60_000,
     keepAliveTimeout: 10_000,
     pipelining: 1,
-    connections: 32,
+    connections: 128,
     allowH2: false,
     connect: guardedConnector({ policy, lookup, connector, tls }),
   })

@@ -14,7 +14,7 @@ export const proxyDispatcher = (uri: string, tls: buildConnector.BuildOptions): 
     proxyTunnel: true,
     requestTls: tls,
     allowH2: false,
-    connections: 32,
+    connections: 128,
     keepAliveTimeout: 10_000,
     keepAliveMaxTimeout: 60_000,
     clientFactory: proxyPool,

@@ -9,16 +9,17 @@ export interface DailyExpiry {
 }
 
 /**
- * Finds the next such time strictly after now. On a day whose clock skips the time it is the moment after the gap; on a
- * day that has it twice, the first.
+ * Finds the next such time strictly after now. On a day whose clock skips the time it is as much later as
+ * the gap is long (02:30 becomes 03:30); on a day that has it twice, the first.
  *
  * @returns epoch milliseconds
  */
 export function nextDaily({ time, zone }: DailyExpiry, now: number): number {
   const today = Temporal.Instant.fromEpochMilliseconds(now).toZonedDateTimeISO(zone).toPlainDate()
   const plainTime = Temporal.PlainTime.from(time)
-  // Two days on is needed where a day of the calendar was left out (Samoa, 30 December 2011).
-  for (let days = 0; days < 3; days += 1) {
+  // From the day before, since a gap can move a time past midnight (Nuuk, 30 March 2024); two days on, since a day of the
+  // calendar can be left out (Samoa, 30 December 2011).
+  for (let days = -1; days < 3; days += 1) {
     const at = today.add({ days }).toZonedDateTime({ timeZone: zone, plainTime }).epochMilliseconds
     if (at > now) return at
   }

@@ -1,10 +1,10 @@
-import { generateAuthenticationOptions } from '@simplewebauthn/server'
 import { MINUTE } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import { clientInside } from '#clients/store.ts'
 import type { Database, Transaction } from '#store/database.ts'
 import { transportsOf } from '#users/passkeys.ts'
 import { passkeysOfUser } from '#users/store.ts'
+import { webauthn } from '#users/webauthn.ts'
 import type { RequestContext } from './context.ts'
 import { stateAt } from './state.ts'
 import { insertReview, requestById, requestInside, type TokenRequest } from './store.ts'
@@ -36,6 +36,7 @@ export async function reviewRequest({ db, now, site }: RequestContext, userId: s
     })
     return { approval, challenge }
   })
+  const { generateAuthenticationOptions } = await webauthn()
   const options = await generateAuthenticationOptions({
     rpID: site.rpId,
     // As bytes: the library would encode a text once more.

@@ -74,7 +74,7 @@ test('a deleted value leaves the disk', async () => {
     tx.run(sql`insert into store_facts (name, value) values ('secret', ${secret})`),
   )
   await db.transaction((tx) => tx.run(sql`delete from store_facts where name = 'secret'`))
-  await new Promise((resolve) => setTimeout(resolve, 2_500))
+  await new Promise((resolve) => setTimeout(resolve, 4_000))
 
   const { readFile } = await import('node:fs/promises')
   for (const suffix of ['', '-wal']) {

@@ -1,4 +1,4 @@
-import { generateRegistrationOptions, type RegistrationResponseJSON } from '@simplewebauthn/server'
+import type { RegistrationResponseJSON } from '@simplewebauthn/server'
 import { recordEvent } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
 import { hashSecret } from '#base/secrets.ts'
@@ -14,6 +14,7 @@ import {
   userOfEnrolment,
 } from './store.ts'
 import { CHALLENGE_LIFE_MS, type UsersContext } from './users.ts'
+import { webauthn } from './webauthn.ts'
 
 /**
  * Asks for the first passkey of the account that a one-time link is for.
@@ -93,6 +94,7 @@ async function registrationOptions(
   purpose: ChallengePurpose,
 ) {
   const known = await passkeysOfUser(db, user.id)
+  const { generateRegistrationOptions } = await webauthn()
   const options = await generateRegistrationOptions({
     rpName: 'Countersign',
     rpID: site.rpId,

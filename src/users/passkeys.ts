@@ -4,12 +4,12 @@ import type {
   RegistrationResponseJSON,
   WebAuthnCredential,
 } from '@simplewebauthn/server'
-import { verifyAuthenticationResponse, verifyRegistrationResponse } from '@simplewebauthn/server'
 import { Refusal } from '#base/errors.ts'
 import { newId } from '#base/ids.ts'
 import type { Transaction } from '#store/database.ts'
 import { insertPasskey, type Passkey, passkeyByCredential } from './store.ts'
 import type { Site, UsersContext } from './users.ts'
+import { webauthn } from './webauthn.ts'
 
 export const transportsOf = (passkey: Passkey) => JSON.parse(passkey.transports) as AuthenticatorTransport[]
 
@@ -61,6 +61,7 @@ export async function checkAssertion(
   challenge: string,
   credential: WebAuthnCredential,
 ): Promise<number> {
+  const { verifyAuthenticationResponse } = await webauthn()
   const verified = await verifyAuthenticationResponse({
     response,
     credential,
@@ -85,6 +86,7 @@ export async function verifyNewPasskey(
   response: RegistrationResponseJSON,
   { challenge, userId, label }: { challenge: string; userId: string; label: string },
 ): Promise<Passkey> {
+  const { verifyRegistrationResponse } = await webauthn()
   const verified = await verifyRegistrationResponse({
     response,
     expectedChallenge: challenge,

@@ -1,4 +1,4 @@
-import { type AuthenticationResponseJSON, generateAuthenticationOptions } from '@simplewebauthn/server'
+import type { AuthenticationResponseJSON } from '@simplewebauthn/server'
 import { DAY, MINUTE } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import { newId } from '#base/ids.ts'
@@ -14,6 +14,7 @@ import {
   takeChallenge,
 } from './store.ts'
 import { CHALLENGE_LIFE_MS, type UsersContext } from './users.ts'
+import { webauthn } from './webauthn.ts'
 
 /** Where a session is used, so that its user can tell their devices apart. */
 export interface Device {
@@ -30,6 +31,7 @@ const SEEN_PRECISION_MS = 5 * MINUTE
 
 /** Asks for any passkey of this site: the passkey says who is signing in. */
 export async function signInOptions({ db, now, site }: UsersContext) {
+  const { generateAuthenticationOptions } = await webauthn()
   const options = await generateAuthenticationOptions({ rpID: site.rpId, userVerification: 'required' })
   await db.transaction((tx) =>
     insertChallenge(tx, {

@@ -1,0 +1,60 @@
+import { parseArgs } from 'node:util'
+import { benchDeliver } from './deliver.ts'
+import { benchOpen } from './open.ts'
+import { benchStart } from './start.ts'
+import type { Report } from './support/figures.ts'
+import { machineLine, reportText } from './support/print.ts'
+
+const BENCHES = { open: benchOpen, deliver: benchDeliver, start: benchStart } as const
+
+const HELP = `Usage: npm run bench -- [NAME…] [OPTIONS]
+
+Measures the server beside the least that its work can cost, in one run, on this machine. Linux only: processor time
+and memory are read from /proc. A missed limit is told and is no failure: a benchmark is no test.
+
+  open      open a request on SQLite, 50 connections
+  deliver   from the approval to the POST at the app's endpoint, one at a time
+  start     from the command to the ready line, and idle memory
+
+  --rounds N       rounds of each bench (5)
+  --seconds S      length of one measurement of “open” (2)
+  --profile DIR    write CPU profiles of the server into this folder (open, deliver)
+  --json           print JSON
+`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '2' },
+    profile: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+
+if (values.help) process.stdout.write(HELP)
+else await run()
+
+async function run() {
+  const names = positionals.length > 0 ? positionals : Object.keys(BENCHES)
+  const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)]
+  const isUsable = names.every((name) => Object.hasOwn(BENCHES, name)) && rounds >= 1 && seconds >= 1
+  if (!isUsable || process.platform !== 'linux') {
+    process.stderr.write(HELP)
+    process.exitCode = 2
+    return
+  }
+
+  const say = (line: string) => process.stderr.write(`${line}\n`)
+  const options = { rounds: Math.floor(rounds), seconds, profile: values.profile, say }
+  const machine = machineLine()
+  const reports: Report[] = []
+  if (!values.json) process.stdout.write(`${machine}\n\n`)
+  for (const name of names) {
+    const report = await BENCHES[name as keyof typeof BENCHES](options)
+    reports.push(report)
+    if (!values.json) process.stdout.write(`${reportText(report)}\n`)
+  }
+  if (values.json) process.stdout.write(`${JSON.stringify({ machine, reports }, null, 2)}\n`)
+}

@@ -1,0 +1,52 @@
+import { fileURLToPath } from 'node:url'
+import { type Child, startChild } from './child.ts'
+
+const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+const ADMIN_KEY = 'cs_admin_for-benchmarks-0123456789-0123456789'
+
+interface ServerOptions {
+  /** Folder of its store. */
+  data: string
+  env?: Record<string, string>
+  /** Write a CPU profile into this folder when it ends. */
+  profile?: string | undefined
+}
+
+export interface BenchServer extends Child {
+  /** As the pages know it. */
+  origin: string
+  /** By number, so that no name has to be looked up. */
+  address: string
+  /** Calls by the admin key; throws unless it is answered with 2xx. */
+  admin<T>(path: string, body: unknown): Promise<T>
+}
+
+/** The real server, `countersign serve`, as a process of its own. */
+export async function startServer({ data, env = {}, profile }: ServerOptions): Promise<BenchServer> {
+  const child = await startChild({
+    args: [...(profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : []), CLI, 'serve'],
+    env: {
+      COUNTERSIGN_DEV: '1',
+      COUNTERSIGN_PORT: '0',
+      COUNTERSIGN_DATA: data,
+      COUNTERSIGN_ADMIN_KEY: ADMIN_KEY,
+      ...env,
+    },
+    ready: /^Countersign is ready at (\S+)$/,
+  })
+  const address = `http://127.0.0.1:${new URL(child.ready).port}`
+  return {
+    ...child,
+    origin: child.ready,
+    address,
+    async admin<T>(path: string, body: unknown) {
+      const answer = await fetch(`${address}${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+      if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
+      return (await answer.json()) as T
+    },
+  }
+}
