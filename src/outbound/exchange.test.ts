@@ -226,15 +226,15 @@ test('a kept connection that closes as the next call comes: what is said to be u
 test('a call whose signal fires while it waits for a free connection ends at once, and never leaves', async () => {
   const held: Socket[] = []
   await using server = await startRaw((socket) => held.push(socket))
-  const others = Array.from({ length: 32 }, (_, n) => post(server.port, `other ${n}`))
-  await rest(50)
+  const others = Array.from({ length: 128 }, (_, n) => post(server.port, `other ${n}`))
+  while (held.length < others.length) await rest(10)
   const startedAt = performance.now()
   await fails(post(server.port, 'late', AbortSignal.timeout(50)), 'before_sending', 'timeout')
   assert.ok(performance.now() - startedAt < 500)
   for (const socket of held) socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n')
   await Promise.all(others)
   await rest(50)
-  assert.equal(server.bodies.length, 32)
+  assert.equal(server.bodies.length, 128)
   assert.equal(server.bodies.includes('late'), false)
 })
 
