@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { type Child, startChild } from './child.ts'
 
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+const CLI = fileURLToPath(new URL('../../bin/countersign.mjs', import.meta.url))
 const ADMIN_KEY = 'cs_admin_for-benchmarks-0123456789-0123456789'
 
 interface ServerOptions {
