@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util'
+import { benchAlike } from './alike.ts'
 import { benchDeliver } from './deliver.ts'
 import { benchOpen } from './open.ts'
 import { benchStart } from './start.ts'
 import type { Report } from './support/figures.ts'
 import { machineLine, reportText } from './support/print.ts'
 
-const BENCHES = { open: benchOpen, deliver: benchDeliver, start: benchStart } as const
+const BENCHES = { open: benchOpen, deliver: benchDeliver, start: benchStart, alike: benchAlike } as const
 
 const HELP = `Usage: npm run bench -- [NAME…] [OPTIONS]
 
@@ -15,6 +16,7 @@ and memory are read from /proc. A missed limit is told and is no failure: a benc
   open      open a request on SQLite, 50 connections
   deliver   from the approval to the POST at the app's endpoint, one at a time
   start     from the command to the ready line, and idle memory
+  alike     whether the time of an answer tells a wrong secret from an unknown app
 
   --rounds N       rounds of each bench (5)
   --seconds S      length of one measurement of “open” (2)

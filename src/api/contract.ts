@@ -203,3 +203,14 @@ export interface AttemptCard {
   /** The first 4 KiB of the answer, without the token if it echoed it. */
   response: string | null
 }
+
+/** What a test delivery brought. */
+export interface TrialCard {
+  status: number | null
+  /** Milliseconds from the call to the end of the answer. */
+  ms: number
+  failure: string | null
+  /** What was wrong, in a sentence; null when it was taken. */
+  detail: string | null
+  response: string | null
+}

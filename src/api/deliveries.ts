@@ -7,7 +7,7 @@ import { attemptsOf, deliveriesOfClient, deliveryById } from '#deliveries/store.
 import { tryDelivery } from '#deliveries/trial.ts'
 import type { Server } from '#http/server.ts'
 import type { UsersContext } from '#users/users.ts'
-import type { AttemptCard, DeliveryCard, NotifierCard } from './contract.ts'
+import type { AttemptCard, DeliveryCard, NotifierCard, TrialCard } from './contract.ts'
 import { signedIn } from './guard.ts'
 import { ownApp } from './own-app.ts'
 import { Id } from './shapes.ts'
@@ -93,7 +93,7 @@ export function deliveryRoutes(server: Server, context: DeliveriesContext) {
     return reply.code(202).send({ count: await recoverDeliveries(context, id, http.body.since) })
   })
 
-  server.post('/v1/me/apps/:id/test-delivery', { schema: { params: Id } }, async (http) => {
+  server.post('/v1/me/apps/:id/test-delivery', { schema: { params: Id } }, async (http): Promise<TrialCard> => {
     const { userId } = await signedIn(context, http)
     return tryDelivery(context, await ownApp(context, userId, http.params.id))
   })

@@ -102,3 +102,28 @@ test('an app with an address that may not be called is not made, and its owner r
   // What was typed is still there to be mended.
   assert.equal(await page.getByLabel('App name').last().inputValue(), 'Night desk')
 })
+
+test('an owner reads why nothing can be sent to an endpoint, mends it, checks again and sends a test', async () => {
+  let isUp = false
+  await using stage = await startStage(browser, {
+    env: { COUNTERSIGN_NOTIFIER_PROOF: 'reachable' },
+    behave: (_http, response) => response.writeHead(isUp ? 200 : 404).end(),
+  })
+  const { receiver, device } = stage
+  const { page } = device
+  await page.getByRole('link', { name: 'Apps' }).click()
+  await page.getByText('New app').click()
+  await page.getByLabel('App name').last().fill('Night desk')
+  await page.getByLabel('Notifier Webhook Endpoint').last().fill(receiver.url)
+  await page.getByRole('button', { name: 'Create app' }).click()
+  await page.getByRole('button', { name: 'I have copied them' }).click()
+
+  const panel = page.locator('.panel', { has: page.getByRole('heading', { name: 'Night desk' }) })
+  await panel.getByText('Not yet. Until it can, the app cannot ask.').waitFor()
+  await panel.getByText('answered our check with 404').waitFor()
+  isUp = true
+  await panel.getByRole('button', { name: 'Check again' }).click()
+  await panel.getByText('Yes: the address answered our check.').waitFor()
+  await panel.getByRole('button', { name: 'Send a test' }).click()
+  await panel.getByText('The test was received: answered 200').waitFor()
+})

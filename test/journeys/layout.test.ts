@@ -32,7 +32,7 @@ for (const locale of ['en-IN', 'hi-IN']) {
     await page.locator('dialog').waitFor()
     await fits(page, 'question')
     await page.locator('dialog .danger').click()
-    await page.locator('.handover .danger').waitFor({ state: 'detached' })
+    await page.locator('.handover .danger').first().waitFor({ state: 'detached' })
     await fits(page, 'revoked')
 
     for (const path of ['/tokens', '/history', '/security', '/apps']) {

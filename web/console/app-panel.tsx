@@ -7,6 +7,7 @@ import { TakeAway } from '../ui/take-away.tsx'
 import { t } from '../ui/text.ts'
 import { AppForm, type AppTexts } from './app-form.tsx'
 import { AppSecrets } from './app-secrets.tsx'
+import { Notifier } from './notifier.tsx'
 
 interface Props {
   app: AppCard
@@ -42,6 +43,7 @@ export function AppPanel({ app, reload, onSecrets }: Props) {
       <h3>{t('app.id')}</h3>
       <Copy label={t('app.id')} value={app.client_id} />
       <Addresses app={app} />
+      {app.notifier && <Notifier app={app} notifier={app.notifier} path={path} reload={reload} />}
       <AppSecrets app={app} path={path} reload={reload} onSecrets={onSecrets} />
       <details>
         <summary>{t('app.edit')}</summary>
