@@ -93,10 +93,14 @@ export function deliveryRoutes(server: Server, context: DeliveriesContext) {
     return reply.code(202).send({ count: await recoverDeliveries(context, id, http.body.since) })
   })
 
-  server.post('/v1/me/apps/:id/test-delivery', { schema: { params: Id } }, async (http): Promise<TrialCard> => {
-    const { userId } = await signedIn(context, http)
-    return tryDelivery(context, await ownApp(context, userId, http.params.id))
-  })
+  server.post(
+    '/v1/me/apps/:id/test-delivery',
+    { schema: { params: Id } },
+    async (http): Promise<TrialCard> => {
+      const { userId } = await signedIn(context, http)
+      return tryDelivery(context, await ownApp(context, userId, http.params.id))
+    },
+  )
 
   server.post(
     '/v1/me/apps/:id/check-notifier',
