@@ -49,7 +49,7 @@ interface ModelRequest {
   state: RequestState
   decidedBy: 'user' | null
   /** A page that was opened, with the answer of the passkey: good once, for ten minutes. */
-  review?: { credential: AuthenticationResponseJSON; openedAt: number } | undefined
+  review?: { options: Awaited<ReturnType<typeof reviewRequest>>['options']; openedAt: number } | undefined
 }
 interface Model {
   requests: ModelRequest[]
@@ -125,7 +125,7 @@ class Review extends Step {
   async act(request: ModelRequest, { user }: Real) {
     await agrees(async () => {
       const { options } = await reviewRequest(stage.context, user.id, request.id)
-      request.review = { credential: user.sign(options), openedAt: stage.now() }
+      request.review = { options, openedAt: stage.now() }
     }, refusalOf(request))
   }
 }
@@ -136,7 +136,8 @@ class Approve extends Step {
     if (!review) return
     const isStale = review.openedAt + REVIEW_LIFE_MS <= stage.now()
     const expected = refusalOf(request) ?? (isStale ? { code: 'review_expired' } : undefined)
-    await agrees(() => stage.approve(user.id, request.id, review.credential), expected)
+    // Signed now: a passkey counts its signatures, and one that comes out of order is taken for a copy's.
+    await agrees(() => stage.approve(user.id, request.id, user.sign(review.options)), expected)
     if (expected) return
     request.state = 'approved'
     request.decidedBy = 'user'

@@ -35,6 +35,8 @@ test('sign-in leads to no other site, whatever its address says', async () => {
   await using stage = await startStage(browser)
   const { page, context, open } = stage.device
   for (const to of strangers) {
+    // A page that stays open would find out that it is signed out, and go to sign in by itself.
+    await page.goto('about:blank')
     await context.clearCookies()
     await open(`/sign-in?to=${encodeURIComponent(to)}`)
     await page.getByRole('button', SIGN_IN).click()
