@@ -2,15 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { recordEvent } from '#audit/events.ts'
 import { type Clock, HOUR, MINUTE, SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
-import { newId } from '#base/ids.ts'
 import type { Vault } from '#base/seal.ts'
-import { signingKeys } from '#clients/signing.ts'
 import { type Client, clientInside } from '#clients/store.ts'
 import { type Answer, CallFailed, type Outbound } from '#outbound/dial.ts'
 import { enqueue, hurry } from '#outbox/store.ts'
 import type { Handler, Outcome } from '#outbox/worker.ts'
 import type { Database, Transaction } from '#store/database.ts'
-import { signedHeaders } from './sign.ts'
+import { messageHeaders } from './message.ts'
 import { type NotifierProof, notifierProof, proofInside, putProof, waitingDeliveries } from './store.ts'
 
 /**
@@ -144,15 +142,10 @@ const enqueueCheck = (tx: Transaction, clientId: string, dueAt: number) =>
 
 /** @returns what was wrong, in a sentence; undefined when the endpoint is proven */
 async function call(context: ProofContext, clientId: string, url: string): Promise<string | undefined> {
-  const { db, now, vault, outbound, proofRule } = context
+  const { outbound, proofRule } = context
   const challenge = randomBytes(24).toString('base64url')
   const body = Buffer.from(JSON.stringify({ client_id: clientId, message_type: 'check', challenge }))
-  const keys = await db.transaction((tx) => signingKeys(vault)(tx, clientId, now()))
-  const headers = {
-    'content-type': 'application/json',
-    'user-agent': 'Countersign',
-    ...signedHeaders(newId('chk'), now(), body, keys),
-  }
+  const headers = await messageHeaders(context, clientId, 'application/json', body)
   try {
     const answer = await outbound.post(url, headers, body, AbortSignal.timeout(DEADLINE_MS))
     return faultOf(answer, proofRule === 'challenge' ? challenge : undefined)

@@ -1,12 +1,10 @@
 import { SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
-import { newId } from '#base/ids.ts'
 import { encryptFor } from '#clients/encryption.ts'
-import { signingKeys } from '#clients/signing.ts'
 import type { Client } from '#clients/store.ts'
 import { CallFailed } from '#outbound/dial.ts'
+import { messageHeaders } from './message.ts'
 import type { ProofContext } from './proof.ts'
-import { signedHeaders } from './sign.ts'
 
 const DEADLINE_MS = 15 * SECOND
 const SHOWN_ANSWER = 4_096
@@ -28,9 +26,10 @@ export interface Trial {
  * @throws Refusal `notifier_missing`
  */
 export async function tryDelivery(
-  { db, now, vault, outbound }: ProofContext,
+  context: ProofContext,
   client: Pick<Client, 'id' | 'userId' | 'notifierUrl' | 'encryptionKey'>,
 ): Promise<Trial> {
+  const { now, outbound } = context
   if (!client.notifierUrl) throw new Refusal('notifier_missing')
   const sample = {
     client_id: client.id,
@@ -43,12 +42,8 @@ export async function tryDelivery(
   }
   const plain = Buffer.from(JSON.stringify(sample))
   const body = client.encryptionKey ? await encryptFor(client.encryptionKey, plain) : plain
-  const keys = await db.transaction((tx) => signingKeys(vault)(tx, client.id, now()))
-  const headers = {
-    'content-type': client.encryptionKey ? 'application/jose' : 'application/json',
-    'user-agent': 'Countersign',
-    ...signedHeaders(newId('chk'), now(), body, keys),
-  }
+  const contentType = client.encryptionKey ? 'application/jose' : 'application/json'
+  const headers = await messageHeaders(context, client.id, contentType, body)
   const startedAt = performance.now()
   const elapsed = () => Math.round(performance.now() - startedAt)
   try {
