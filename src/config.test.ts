@@ -81,6 +81,23 @@ test('a secret may come from a file, and an error never shows it', async () => {
   await rm(folder, { recursive: true })
 })
 
+test('settings may stand in a file; the environment goes before it, and a misspelt line stops the start', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-'))
+  const path = join(folder, 'countersign.env')
+  await writeFile(path, '# Ours\nCOUNTERSIGN_PORT=9000\nCOUNTERSIGN_URL="https://sign.example.com"\n')
+  const config = readConfig({ COUNTERSIGN_CONFIG_FILE: path, COUNTERSIGN_PORT: '9001' })
+  assert.equal(config.port, 9001)
+  assert.equal(config.url, 'https://sign.example.com')
+
+  await writeFile(path, 'COUNTERSIGN_PROT=1\n')
+  assert.throws(() => readConfig({ COUNTERSIGN_CONFIG_FILE: path }), /no setting COUNTERSIGN_PROT/)
+  assert.throws(
+    () => readConfig({ COUNTERSIGN_CONFIG_FILE: join(folder, 'none') }),
+    /COUNTERSIGN_CONFIG_FILE cannot be read/,
+  )
+  await rm(folder, { recursive: true })
+})
+
 test('the help names every setting', () => {
   for (const [name] of settingsTable().matchAll(/COUNTERSIGN_[A-Z_]+/g))
     assert.ok(settingsHelp().includes(name), name)

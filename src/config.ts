@@ -1,11 +1,22 @@
 import { readFileSync } from 'node:fs'
-import { Temporal } from 'temporal-polyfill'
-import { HOUR, MINUTE, SECOND } from '#base/clock.ts'
+import { parseEnv } from 'node:util'
 import type { WhatsappSettings } from '#channels/whatsapp/channel.ts'
-import type { ProofRule } from '#deliveries/proof.ts'
-import type { Window } from '#http/limits.ts'
 import { parseAllowList } from '#outbound/policy.ts'
-import type { DailyExpiry } from '#requests/expiry.ts'
+import {
+  adminKey,
+  count,
+  daily,
+  databaseUrl,
+  flag,
+  list,
+  masterKeys,
+  origin,
+  port,
+  proofRule,
+  proxyUrl,
+  text,
+  windows,
+} from './config-values.ts'
 
 interface Setting<T> {
   /** Name of the variable, after `COUNTERSIGN_`. */
@@ -25,6 +36,13 @@ const always = <T>(each: Setting<T> & { fallback: string }) => ({ ...each, isAlw
 
 /** Every setting there is. The start-up help and docs/configuration.md are made from this table. */
 const settings = {
+  configFile: setting({
+    env: 'CONFIG_FILE',
+    parse: text,
+    about:
+      'A file of settings, a line each as they stand here (NAME=value). A variable of the environment goes before its line.',
+    example: '/etc/countersign.env',
+  }),
   port: always({
     env: 'PORT',
     parse: port,
@@ -236,8 +254,9 @@ export class SettingError extends Error {
   override readonly name = 'SettingError'
 }
 
-/** Reads all settings from the environment. @throws SettingError */
-export function readConfig(env: NodeJS.ProcessEnv): Config {
+/** Reads all settings from the environment, and from the file that it names. @throws SettingError */
+export function readConfig(environment: NodeJS.ProcessEnv): Config {
+  const env = { ...parseEnv(fromFile(environment, 'COUNTERSIGN_CONFIG_FILE') ?? ''), ...environment }
   const known = new Set<string>()
   const config: Record<string, unknown> = {}
   for (const [key, each] of Object.entries(settings) as [string, Setting<unknown>][]) {
@@ -321,90 +340,4 @@ function fromFile(env: NodeJS.ProcessEnv, name: string): string | undefined {
   } catch (cause) {
     throw new SettingError(`The file of ${name} cannot be read: ${path}`, { cause })
   }
-}
-
-function text(given: string): string {
-  return given
-}
-
-function list(given: string): string[] {
-  return given.split(',').map((each) => each.trim())
-}
-
-function flag(given: string): boolean {
-  if (given === '1' || given === '0') return given === '1'
-  throw new Error('must be 1 or 0')
-}
-
-function port(given: string): number {
-  const number = Number(given)
-  if (Number.isInteger(number) && number >= 0 && number <= 65_535) return number
-  throw new Error('must be a whole number from 0 to 65535')
-}
-
-function count(given: string): number {
-  const number = Number(given)
-  if (Number.isInteger(number) && number > 0 && number <= 1_000) return number
-  throw new Error('must be a whole number from 1 to 1000')
-}
-
-function proofRule(given: string): ProofRule {
-  if (given === 'reachable' || given === 'challenge' || given === 'off') return given
-  throw new Error('must be reachable, challenge or off')
-}
-
-function databaseUrl(given: string): string {
-  if (/^postgres(ql)?:$/.test(URL.parse(given)?.protocol ?? '')) return given
-  throw new Error('must be an address such as postgres://user@host/database')
-}
-
-function proxyUrl(given: string): string {
-  const url = URL.parse(given)
-  if (url && /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.hash)
-    return url.href
-  throw new Error('must be the address of an HTTP proxy: scheme, host and port, nothing after it')
-}
-
-function origin(given: string): string {
-  const url = URL.parse(given)
-  if (url && /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.hash)
-    return url.origin
-  throw new Error('must be an origin: scheme, host and port, nothing after it')
-}
-
-/** The current master key, and behind it older ones that still open. */
-export function masterKeys(given: string): Buffer[] {
-  const words = given.split(/\s+/).filter(Boolean)
-  const keys = words.map((word) => Buffer.from(word, 'base64'))
-  const isWhole = words.every((word, i) => /^[\w+/-]+=*$/.test(word) && keys[i]?.length === 32)
-  if (keys.length > 0 && isWhole) return keys
-  throw new Error('must be 32 bytes in base64 (head -c 32 /dev/urandom | base64)')
-}
-
-function adminKey(given: string): string {
-  if (given.length >= 32) return given
-  throw new Error('must have at least 32 characters')
-}
-
-function daily(given: string): DailyExpiry {
-  const [, time, zone] = /^daily (\d\d:\d\d) (\S+)$/.exec(given) ?? []
-  if (!time || !zone) throw new Error('must be “daily HH:MM Zone/Name”')
-  try {
-    Temporal.PlainTime.from(time)
-    Temporal.Now.zonedDateTimeISO(zone)
-  } catch {
-    throw new Error('names a time or a zone that does not exist')
-  }
-  return { time, zone }
-}
-
-const UNITS: Record<string, number> = { s: SECOND, m: MINUTE, h: HOUR }
-
-function windows(given: string): Window[] {
-  return list(given).map((each) => {
-    const [, most, count, unit = ''] = /^(\d+)\/(\d+)([smh])$/.exec(each) ?? []
-    const ms = Number(count) * (UNITS[unit] ?? Number.NaN)
-    if (!(Number(most) > 0 && ms > 0)) throw new Error('must be a list such as 50/1s, 500/1m')
-    return { most: Number(most), ms }
-  })
 }

@@ -5,7 +5,8 @@ import { link, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SECOND } from '#base/clock.ts'
 import { type MasterKey, toMasterKey } from '#base/seal.ts'
-import { type Config, masterKeys, SettingError } from './config.ts'
+import { type Config, SettingError } from './config.ts'
+import { masterKeys } from './config-values.ts'
 
 /** Where the master keys come from: text that holds the current one first, then older ones that still open. */
 export interface KeySource {

@@ -1,0 +1,94 @@
+import { Temporal } from 'temporal-polyfill'
+import { HOUR, MINUTE, SECOND } from '#base/clock.ts'
+import type { ProofRule } from '#deliveries/proof.ts'
+import type { Window } from '#http/limits.ts'
+import type { DailyExpiry } from '#requests/expiry.ts'
+
+// What a setting's text may say. Each takes the text as given and returns its value, or throws an Error whose
+// message goes on after the setting's name: "must be …".
+
+export function text(given: string): string {
+  return given
+}
+
+export function list(given: string): string[] {
+  return given.split(',').map((each) => each.trim())
+}
+
+export function flag(given: string): boolean {
+  if (given === '1' || given === '0') return given === '1'
+  throw new Error('must be 1 or 0')
+}
+
+export function port(given: string): number {
+  const number = Number(given)
+  if (Number.isInteger(number) && number >= 0 && number <= 65_535) return number
+  throw new Error('must be a whole number from 0 to 65535')
+}
+
+export function count(given: string): number {
+  const number = Number(given)
+  if (Number.isInteger(number) && number > 0 && number <= 1_000) return number
+  throw new Error('must be a whole number from 1 to 1000')
+}
+
+export function proofRule(given: string): ProofRule {
+  if (given === 'reachable' || given === 'challenge' || given === 'off') return given
+  throw new Error('must be reachable, challenge or off')
+}
+
+export function databaseUrl(given: string): string {
+  if (/^postgres(ql)?:$/.test(URL.parse(given)?.protocol ?? '')) return given
+  throw new Error('must be an address such as postgres://user@host/database')
+}
+
+export function proxyUrl(given: string): string {
+  const url = URL.parse(given)
+  if (url && /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.hash)
+    return url.href
+  throw new Error('must be the address of an HTTP proxy: scheme, host and port, nothing after it')
+}
+
+export function origin(given: string): string {
+  const url = URL.parse(given)
+  if (url && /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.hash)
+    return url.origin
+  throw new Error('must be an origin: scheme, host and port, nothing after it')
+}
+
+/** The current master key, and behind it older ones that still open. */
+export function masterKeys(given: string): Buffer[] {
+  const words = given.split(/\s+/).filter(Boolean)
+  const keys = words.map((word) => Buffer.from(word, 'base64'))
+  const isWhole = words.every((word, i) => /^[\w+/-]+=*$/.test(word) && keys[i]?.length === 32)
+  if (keys.length > 0 && isWhole) return keys
+  throw new Error('must be 32 bytes in base64 (head -c 32 /dev/urandom | base64)')
+}
+
+export function adminKey(given: string): string {
+  if (given.length >= 32) return given
+  throw new Error('must have at least 32 characters')
+}
+
+export function daily(given: string): DailyExpiry {
+  const [, time, zone] = /^daily (\d\d:\d\d) (\S+)$/.exec(given) ?? []
+  if (!time || !zone) throw new Error('must be “daily HH:MM Zone/Name”')
+  try {
+    Temporal.PlainTime.from(time)
+    Temporal.Now.zonedDateTimeISO(zone)
+  } catch {
+    throw new Error('names a time or a zone that does not exist')
+  }
+  return { time, zone }
+}
+
+const UNITS: Record<string, number> = { s: SECOND, m: MINUTE, h: HOUR }
+
+export function windows(given: string): Window[] {
+  return list(given).map((each) => {
+    const [, most, count, unit = ''] = /^(\d+)\/(\d+)([smh])$/.exec(each) ?? []
+    const ms = Number(count) * (UNITS[unit] ?? Number.NaN)
+    if (!(Number(most) > 0 && ms > 0)) throw new Error('must be a list such as 50/1s, 500/1m')
+    return { most: Number(most), ms }
+  })
+}
