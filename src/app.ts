@@ -10,7 +10,7 @@ import { guardPages } from '#api/guard.ts'
 import { sessionRoutes } from '#api/sessions.ts'
 import { startRoutes } from '#api/start.ts'
 import { tokenRoutes } from '#api/tokens.ts'
-import { type Clock, MINUTE } from '#base/clock.ts'
+import { type Clock, MINUTE, steadyClock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import { createLiveHub } from '#channels/live/hub.ts'
 import { liveRoutes } from '#channels/live/routes.ts'
@@ -57,6 +57,7 @@ interface AppOptions {
   config: Config
   log: Log
   now?: Clock
+  steady?: Clock
   /** Folder of the built pages. */
   pages: string
 }
@@ -80,7 +81,13 @@ export async function openStore(config: Config, now: Clock): Promise<Database> {
 }
 
 /** Puts all parts together and starts them: the only place that knows them all. */
-export async function startApp({ config, log, now = Date.now, pages }: AppOptions): Promise<App> {
+export async function startApp({
+  config,
+  log,
+  now = Date.now,
+  steady = steadyClock,
+  pages,
+}: AppOptions): Promise<App> {
   const db = await openStore(config, now)
   const vault = await openVault(db, config, log)
   const adminKey = await openAdminKey(db, config)
@@ -98,6 +105,7 @@ export async function startApp({ config, log, now = Date.now, pages }: AppOption
   const context = {
     db,
     now,
+    steady,
     log,
     uses,
     vault,
@@ -109,9 +117,9 @@ export async function startApp({ config, log, now = Date.now, pages }: AppOption
     issuer,
     payloads: { upstox: upstoxPayload },
     nextExpiry: dailyExpiry(config.dailyExpiry),
-    limitClient: callLimit(config.rateLimit, now),
-    limitStranger: callLimit([{ most: SIGN_INS_A_MINUTE, ms: MINUTE }], now),
-    limitAddress: callLimit([{ most: FAILURES_A_MINUTE, ms: MINUTE }], now),
+    limitClient: callLimit(config.rateLimit, steady),
+    limitStranger: callLimit([{ most: SIGN_INS_A_MINUTE, ms: MINUTE }], steady),
+    limitAddress: callLimit([{ most: FAILURES_A_MINUTE, ms: MINUTE }], steady),
   }
   const whatsapp = whatsappSettings(config)
   const channels = new Map<string, Channel>()

@@ -1,6 +1,12 @@
 /** Tells the time in epoch milliseconds, UTC. Handed in everywhere, so that tests can hold and move it. */
 export type Clock = () => number
 
+/**
+ * Milliseconds since this process began. Unlike the time of day nobody can set it: for spans within one process, such as
+ * a rest or a lease.
+ */
+export const steadyClock: Clock = () => performance.now()
+
 export const SECOND = 1_000
 export const MINUTE = 60 * SECOND
 export const HOUR = 60 * MINUTE

@@ -132,13 +132,13 @@ async function noteCheck(
   if (before?.state !== proof.state) {
     await recordEvent(tx, { kind: `notifier_${proof.state}`, actor: 'system', clientId, at: now })
   }
-  if (fault) await enqueueCheck(tx, clientId, now + WAITS[0])
+  if (fault) await enqueueCheck(tx, clientId, now, WAITS[0])
   else for (const { id } of await waitingDeliveries(tx, clientId, 0)) await hurry(tx, 'deliver', id, now)
   return proof
 }
 
-const enqueueCheck = (tx: Transaction, clientId: string, dueAt: number) =>
-  enqueue(tx, { kind: 'prove', ref: clientId, lane: clientId, dueAt })
+const enqueueCheck = (tx: Transaction, clientId: string, now: number, waitMs = 0) =>
+  enqueue(tx, { kind: 'prove', ref: clientId, lane: clientId, dueAt: now + waitMs, plannedAt: now })
 
 /** @returns what was wrong, in a sentence; undefined when the endpoint is proven */
 async function call(context: ProofContext, clientId: string, url: string): Promise<string | undefined> {

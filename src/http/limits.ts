@@ -11,13 +11,14 @@ export interface Window {
  * Counts calls by key in fixed windows of this process, each cleared as it ends, so that memory is bounded by the calls
  * of one window.
  *
+ * @param steady a clock that is never set: one set back would stretch a window by as much
  * @returns a function that counts one call
  * @throws Refusal `too_many_requests` with `retry_after` in seconds
  */
-export function callLimit(windows: readonly Window[], now: Clock): (key: string) => void {
+export function callLimit(windows: readonly Window[], steady: Clock): (key: string) => void {
   const counts = windows.map((window) => ({ ...window, startedAt: 0, calls: new Map<string, number>() }))
   return (key) => {
-    const at = now()
+    const at = steady()
     for (const window of counts) {
       if (at - window.startedAt >= window.ms) {
         window.startedAt = at

@@ -20,13 +20,18 @@ export interface NewJob {
   ref: string
   lane: string
   dueAt: number
+  /** When `dueAt` was worked out, unless that is the same instant: work that is due at once. */
+  plannedAt?: number
 }
 
 /** Promises work in the transaction that makes it necessary: both are kept, or neither. */
-export async function enqueue(tx: Transaction, { kind, ref, lane, dueAt }: NewJob): Promise<void> {
+export async function enqueue(
+  tx: Transaction,
+  { kind, ref, lane, dueAt, plannedAt = dueAt }: NewJob,
+): Promise<void> {
   await tx.run(sql`
-    insert into outbox (id, kind, ref, lane, due_at, lease_until, attempt)
-    values (${jobId(kind, ref)}, ${kind}, ${ref}, ${lane}, ${dueAt}, 0, 0)
+    insert into outbox (id, kind, ref, lane, due_at, planned_at, attempt)
+    values (${jobId(kind, ref)}, ${kind}, ${ref}, ${lane}, ${dueAt}, ${plannedAt}, 0)
     on conflict (id) do nothing`)
   if (kind !== 'expire') tx.hint(kind)
 }
@@ -56,7 +61,7 @@ export const dueJobs = (tx: Transaction, kind: JobKind, now: number, after: Scan
   tx.all<DueJob>(sql`
     select id, lane, due_at, attempt
       from outbox
-     where kind = ${kind} and due_at <= ${now} and lease_until <= ${now} and (due_at, id) > (${after.dueAt}, ${after.id})
+     where kind = ${kind} and due_at <= ${now} and leased_at is null and (due_at, id) > (${after.dueAt}, ${after.id})
      order by due_at, id
      limit ${limit}
      /* for update skip locked */`)
@@ -66,38 +71,56 @@ export const dueInLane = (tx: Transaction, kind: JobKind, lane: string, now: num
   tx.all<DueJob>(sql`
     select id, lane, due_at, attempt
       from outbox
-     where kind = ${kind} and lane = ${lane} and due_at <= ${now} and lease_until <= ${now}
+     where kind = ${kind} and lane = ${lane} and due_at <= ${now} and leased_at is null
      order by due_at, id
      limit ${limit}
      /* for update skip locked */`)
 
 /** Leases a job to this worker. Undefined if somebody else was faster. */
-export const leaseJob = (
-  tx: Transaction,
-  { id, attempt }: Pick<DueJob, 'id' | 'attempt'>,
-  leaseUntil: number,
-) =>
+export const leaseJob = (tx: Transaction, { id, attempt }: Pick<DueJob, 'id' | 'attempt'>, now: number) =>
   tx.one<Job>(sql`
     update outbox
-       set lease_until = ${leaseUntil}, attempt = attempt + 1
+       set leased_at = ${now}, attempt = attempt + 1
      where id = ${id} and attempt = ${attempt}
     returning id, kind, ref, lane, attempt`)
+
+/** A job that some worker has leased. */
+export type LeasedJob = Pick<Job, 'id' | 'attempt'>
+
+export const leasedJobs = (tx: Transaction, kind: JobKind) =>
+  tx.all<LeasedJob>(sql`
+    select id, attempt from outbox where kind = ${kind} and leased_at is not null order by id`)
+
+/** Takes a lease from a worker that has vanished. If it comes back before the next claim, its result still counts. */
+export const freeJob = (tx: Transaction, { id, attempt }: LeasedJob) =>
+  tx.run(sql`update outbox set leased_at = null where id = ${id} and attempt = ${attempt}`)
+
+/**
+ * Keeps the waits of what was planned by a clock that ran ahead: what was to wait an hour waits an hour from now.
+ *
+ * @param tooLate a plan made after this instant shows that the clock was set back
+ */
+export const replanJobs = (tx: Transaction, kind: JobKind, now: number, tooLate: number) =>
+  tx.run(sql`
+    update outbox set due_at = ${now} + due_at - planned_at, planned_at = ${now}
+     where kind = ${kind} and planned_at > ${tooLate}`)
 
 /** @returns 0 when the lease was lost to a later attempt: the result must then change nothing */
 export const completeJob = (tx: Transaction, { id, attempt }: Job) =>
   tx.run(sql`delete from outbox where id = ${id} and attempt = ${attempt}`)
 
 /** @returns 0 when the lease was lost to a later attempt: the result must then change nothing */
-export const repeatJob = (tx: Transaction, { id, attempt }: Job, dueAt: number) =>
+export const repeatJob = (tx: Transaction, { id, attempt }: Job, dueAt: number, now: number) =>
   tx.run(sql`
-    update outbox set due_at = ${dueAt}, lease_until = 0
+    update outbox set due_at = ${dueAt}, planned_at = ${now}, leased_at = null
      where id = ${id} and attempt = ${attempt}`)
 
 /** Makes waiting work due now, for instance because its owner wishes so. Work under way is left alone. */
 export const hurry = (tx: Transaction, kind: JobKind, ref: string, now: number) => {
   tx.hint(kind)
   return tx.run(sql`
-    update outbox set due_at = ${now} where id = ${jobId(kind, ref)} and due_at > ${now} and lease_until <= ${now}`)
+    update outbox set due_at = ${now}, planned_at = ${now}
+     where id = ${jobId(kind, ref)} and due_at > ${now} and leased_at is null`)
 }
 
 const jobId = (kind: JobKind, ref: string) => `${kind}:${ref}`

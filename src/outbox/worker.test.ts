@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
+import { HOUR, MINUTE } from '#base/clock.ts'
 import { jsonLog } from '#base/log.ts'
 import type { Database, Transaction } from '#store/database.ts'
 import { sql } from '#store/sql.ts'
@@ -127,26 +128,83 @@ test('a lane with a long queue starves nobody', async () => {
   await until(() => gate.inside().includes('well'))
 })
 
-test('a job whose worker has vanished goes to another one when its lease has run out, and not before', async () => {
+test('a job whose worker has vanished goes to another one that watched its lease run out, and not before', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
   await using outbox = await startOutbox()
   await outbox.promise('x')
   const lost = outbox.gate()
-  outbox.work({ start: async (_tx, job) => lost.attempt(job) })
+  const vanished = outbox.work({ start: async (_tx, job) => lost.attempt(job) })
   await until(() => lost.inside().length === 1)
+  const stopped = vanished.stop()
 
-  outbox.clock.forward(LEASE_MS - 1)
+  // However long ago it was taken by the time of day: the other one believes what it sees.
+  outbox.clock.forward(LEASE_MS)
   const attempts: number[] = []
-  const start: Handler['start'] = async (_tx, job) => attempt(() => attempts.push(job.attempt))
-  const early = outbox.work({ start })
+  outbox.work({ start: async (_tx, job) => attempt(() => attempts.push(job.attempt)) })
   await outbox.settled()
-  await early.stop()
+  outbox.clock.forward(LEASE_MS - 1)
+  t.mock.timers.tick(1_000)
+  await outbox.settled()
   assert.deepEqual(attempts, [])
 
-  outbox.clock.forward(1)
-  outbox.work({ start })
+  outbox.clock.forward(1_000)
+  t.mock.timers.tick(1_000)
   await until(() => attempts.length === 1)
   assert.deepEqual(attempts, [2])
   lost.open()
+  await stopped
+})
+
+test('a time of day that is set while work is under way takes no lease away', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  await using outbox = await startOutbox()
+  await outbox.promise('x')
+  const gate = outbox.gate()
+  outbox.work({ start: async (_tx, job) => gate.attempt(job) })
+  await until(() => gate.inside().length === 1)
+  const begun: string[] = []
+  outbox.work({ start: async (_tx, job) => attempt(() => begun.push(job.ref)) })
+  await outbox.settled()
+
+  for (const hours of [3, -6, 12]) {
+    outbox.setTimeOfDay(hours * HOUR)
+    outbox.clock.forward(1_000)
+    t.mock.timers.tick(1_000)
+    await outbox.settled()
+  }
+  assert.deepEqual(begun, [])
+  gate.open()
+  await until(async () => (await outbox.rows()).length === 0)
+})
+
+test('a time of day that is set back wedges nothing: what is due is done, and waits stay as long as they were', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  await using outbox = await startOutbox()
+  outbox.setTimeOfDay(3 * HOUR)
+  const begun: string[] = []
+  outbox.work({
+    slots: 1,
+    start: async (_tx, job) =>
+      job.ref === 'later' && job.attempt === 1
+        ? { repeatAt: outbox.clock.now() + 5 * MINUTE }
+        : attempt(() => begun.push(job.ref)),
+  })
+  await outbox.promise('later')
+  await until(async () => (await outbox.rows())[0]?.attempt === 1)
+  outbox.setTimeOfDay(-3 * HOUR)
+  await outbox.promise('now')
+  await until(() => begun.length === 1)
+
+  const look = async () => {
+    t.mock.timers.tick(1_000)
+    await outbox.settled()
+  }
+  outbox.clock.forward(5 * MINUTE - 1)
+  await look()
+  assert.deepEqual(begun, ['now'])
+  outbox.clock.forward(1_000)
+  await look()
+  assert.deepEqual(begun, ['now', 'later'])
 })
 
 for (const outcome of ['done', 'repeatAt'] as const) {
@@ -162,13 +220,15 @@ for (const outcome of ['done', 'repeatAt'] as const) {
     }
     const first = outbox.work({ start: async (_tx, job) => slow.attempt(job, finish) })
     await until(() => slow.inside().length === 1)
-    outbox.clock.forward(LEASE_MS)
+    const stopped = first.stop()
     outbox.work({ start: async (_tx, job) => quick.attempt(job) })
+    await outbox.settled()
+    outbox.clock.forward(LEASE_MS)
     await until(() => quick.inside().length === 1)
     const before = await outbox.rows()
 
     slow.letOut('x')
-    await first.stop()
+    await stopped
 
     assert.deepEqual(await outbox.rows(), before)
     assert.deepEqual(await notes(outbox.db), ['late'])
@@ -284,10 +344,12 @@ for (const place of ['attempt', 'finish'] as const) {
     await until(async () => (await outbox.rows()).length === 1)
     assert.deepEqual(attempts.sort(), ['bad 1', 'good 1'])
     assert.deepEqual(await notes(outbox.db), [])
-    assert.equal((await outbox.rows())[0]?.leaseUntil, outbox.clock.now() + LEASE_MS)
+    assert.equal((await outbox.rows())[0]?.leasedAt, outbox.clock.now())
 
-    outbox.clock.forward(LEASE_MS)
-    await until(async () => (await outbox.rows()).length === 0)
+    await until(async () => {
+      outbox.clock.forward(1_000)
+      return (await outbox.rows()).length === 0
+    })
     assert.deepEqual(attempts.sort(), ['bad 1', 'bad 2', 'good 1'])
   })
 }
@@ -418,13 +480,19 @@ test('two processes that share a store never do one job at the same time, and do
 /** An outbox of its own, with a clock that is held. */
 async function startOutbox() {
   const db = await startStore()
-  const clock = heldClock()
+  const held = heldClock()
+  let setBy = 0
+  const clock = { ...held, now: () => held.now() + setBy }
   const lines: string[] = []
   const workers: Worker[] = []
   const gates: ReturnType<typeof startGate>[] = []
   return {
     db,
     clock,
+    /** Sets the time of day, while real time goes on as it does. */
+    setTimeOfDay(byMs: number) {
+      setBy += byMs
+    },
     lines,
     gate() {
       const gate = startGate()
@@ -436,7 +504,7 @@ async function startOutbox() {
     work(handler: Partial<Handler> & Pick<Handler, 'start'>, on: Database = db) {
       const whole = { slots: 4, laneSlots: 4, deadlineMs: DEADLINE_MS, ...handler }
       const worker = startWorker(
-        { db: on, now: clock.now, log: jsonLog((line) => lines.push(line)) },
+        { db: on, now: clock.now, steady: held.now, log: jsonLog((line) => lines.push(line)) },
         'deliver',
         whole,
       )
@@ -444,8 +512,8 @@ async function startOutbox() {
       return worker
     },
     rows: () =>
-      db.read<Job & { dueAt: number; leaseUntil: number }>(
-        sql`select id, kind, ref, lane, attempt, due_at, lease_until from outbox order by id`,
+      db.read<Job & { dueAt: number; leasedAt: number | null }>(
+        sql`select id, kind, ref, lane, attempt, due_at, leased_at from outbox order by id`,
       ),
     /** Lets all that can happen by itself happen: each turn of the loop is a commit, and a job takes three. */
     async settled() {

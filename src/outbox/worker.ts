@@ -1,17 +1,21 @@
-import type { Clock } from '#base/clock.ts'
+import { type Clock, MINUTE, steadyClock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import type { Database, Transaction } from '#store/database.ts'
 import { type BreakerRule, createLanes } from './lanes.ts'
+import { watchLeases } from './leases.ts'
 import {
   completeJob,
   type DueJob,
   dueInLane,
   dueJobs,
   FROM_THE_START,
+  freeJob,
   type Job,
   type JobKind,
+  leasedJobs,
   leaseJob,
   repeatJob,
+  replanJobs,
   type ScanPosition,
 } from './store.ts'
 
@@ -49,6 +53,8 @@ export interface Worker {
 interface WorkerContext {
   db: Database
   now: Clock
+  /** For leases and rests, which the time of day must not stretch or shorten. */
+  steady?: Clock
   log: Log
 }
 
@@ -64,22 +70,31 @@ const UNSTARTABLE_PAUSE_MS = 60_000
 const PAGE = 256
 /** A scan goes on where the last one ended, but for what may have come in behind it: commits that took a while, */
 const SCAN_MARGIN_MS = 2_000
-/** and leases that ran out, for which it starts anew so often. */
+/** and leases that were freed, for which it starts anew so often. */
 const FULL_SCAN_MS = 5_000
+/** How often leases are looked at. */
+const WATCH_MS = 1_000
+/** A clock that goes back by more was set; clocks of two nodes may differ by so much. */
+const STEP_MS = MINUTE
 
 /**
  * Does promised work of one kind, at least once. Several workers, in one process or many, share a store: a job is
  * leased to one of them at a time, and a result whose lease was lost is never applied.
  */
-export function startWorker({ db, now, log }: WorkerContext, kind: JobKind, handler: Handler): Worker {
+export function startWorker(
+  { db, now, steady = steadyClock, log }: WorkerContext,
+  kind: JobKind,
+  handler: Handler,
+): Worker {
   const underWay = new Set<Promise<void>>()
-  const lanes = createLanes({ most: handler.laneSlots, breaker: handler.breaker, now })
-  const leaseMs = handler.deadlineMs + LEASE_MARGIN_MS
+  const lanes = createLanes({ most: handler.laneSlots, breaker: handler.breaker, now: steady })
+  const leases = watchLeases(handler.deadlineMs + LEASE_MARGIN_MS)
   let isStopping = false
   let isLookWanted = false
   let looking: Promise<void> | undefined
   let position: ScanPosition = FROM_THE_START
-  let fullScanAt = 0
+  let [fullScanAt, watchAt] = [0, 0]
+  let ahead = Number.POSITIVE_INFINITY
 
   const look = () => {
     if (isStopping) return
@@ -95,6 +110,11 @@ export function startWorker({ db, now, log }: WorkerContext, kind: JobKind, hand
       const free = handler.slots - underWay.size
       if (free <= 0) return
       try {
+        const aheadNow = now() - steady()
+        // Not known yet at the start: what is found may have been planned by a clock that was put right since.
+        const wasSetBack = aheadNow < ahead - STEP_MS
+        if (wasSetBack) await keepWaits()
+        ahead = wasSetBack ? aheadNow : Math.max(ahead, aheadNow)
         const begun = await db.transaction((tx) => claim(tx, free))
         for (const { job, attempt } of begun) run(job, attempt)
         if (begun.length === free) isLookWanted = true
@@ -105,16 +125,23 @@ export function startWorker({ db, now, log }: WorkerContext, kind: JobKind, hand
     }
   }
 
+  /** Work that was to wait a while waits no longer than that, though the clock was set back; an end on the calendar stays. */
+  async function keepWaits() {
+    const at = now()
+    if (kind !== 'expire') await db.transaction((tx) => replanJobs(tx, kind, at, at + STEP_MS))
+    fullScanAt = 0
+  }
+
   type Begun = { job: Job; attempt: Attempt }
 
   /** Leases and begins up to `limit` jobs, no more of a lane than it has room for. */
   async function claim(tx: Transaction, limit: number): Promise<Begun[]> {
-    const at = now()
+    const [at, moment] = [now(), steady()]
     const begun: Begun[] = []
     const inLane = new Map<string, number>()
     const room = (lane: string) => lanes.room(lane) - (inLane.get(lane) ?? 0)
     const begin = async (due: DueJob) => {
-      const job = await leaseJob(tx, due, at + leaseMs)
+      const job = await leaseJob(tx, due, at)
       if (!job) return
       const started = await handler.start(tx, job).catch((cause) => {
         throw new Unstartable(job, { cause })
@@ -123,10 +150,15 @@ export function startWorker({ db, now, log }: WorkerContext, kind: JobKind, hand
         begun.push({ job, attempt: started })
         inLane.set(job.lane, (inLane.get(job.lane) ?? 0) + 1)
       } else if (started && 'repeatAt' in started) {
-        await repeatJob(tx, job, started.repeatAt)
+        await repeatJob(tx, job, started.repeatAt, at)
       } else {
         await completeJob(tx, job)
       }
+    }
+
+    if (moment >= watchAt) {
+      watchAt = moment + WATCH_MS
+      for (const job of leases.abandoned(await leasedJobs(tx, kind), moment)) await freeJob(tx, job)
     }
 
     // First what earlier scans had to leave, lane by lane: a long queue is not walked again and again.
@@ -139,8 +171,8 @@ export function startWorker({ db, now, log }: WorkerContext, kind: JobKind, hand
       else lanes.requeue(lane)
     }
 
-    if (at >= fullScanAt) {
-      fullScanAt = at + FULL_SCAN_MS
+    if (moment >= fullScanAt) {
+      fullScanAt = moment + FULL_SCAN_MS
       position = FROM_THE_START
     }
     while (begun.length < limit) {
@@ -179,7 +211,9 @@ export function startWorker({ db, now, log }: WorkerContext, kind: JobKind, hand
       return await db.transaction(async (tx) => {
         const outcome = await finish(tx, false)
         const isDone = 'done' in outcome
-        const applied = isDone ? await completeJob(tx, job) : await repeatJob(tx, job, outcome.repeatAt)
+        const applied = isDone
+          ? await completeJob(tx, job)
+          : await repeatJob(tx, job, outcome.repeatAt, now())
         if (applied === 0) throw new LeaseLost()
         return outcome.isLaneFault === true
       })
@@ -196,8 +230,8 @@ export function startWorker({ db, now, log }: WorkerContext, kind: JobKind, hand
     isLookWanted = true
     await db
       .transaction(async (tx) => {
-        const leased = await leaseJob(tx, { ...job, attempt: job.attempt - 1 }, 0)
-        if (leased) await repeatJob(tx, leased, now() + UNSTARTABLE_PAUSE_MS)
+        const leased = await leaseJob(tx, { ...job, attempt: job.attempt - 1 }, now())
+        if (leased) await repeatJob(tx, leased, now() + UNSTARTABLE_PAUSE_MS, now())
       })
       .catch(pauseAfter)
   }

@@ -15,12 +15,14 @@ export const ADMIN_KEY = 'cs_admin_for-tests-0123456789-0123456789'
 interface Options {
   env?: Record<string, string>
   now?: Clock
+  /** Given apart from `now` where the time of day is set; else both are moved together. */
+  steady?: Clock
   data?: string
   pages?: string
 }
 
 /** A whole server in this process: real store, real sockets, any free port. */
-export async function startServer({ env = {}, now, data, pages }: Options = {}) {
+export async function startServer({ env = {}, now, steady = now, data, pages }: Options = {}) {
   const folder = data ?? (await mkdtemp(join(tmpdir(), 'countersign-')))
   const lines: string[] = []
   const database = env.COUNTERSIGN_DATABASE ?? (await newDatabase())
@@ -37,6 +39,7 @@ export async function startServer({ env = {}, now, data, pages }: Options = {}) 
     log: jsonLog((line) => lines.push(line)),
     pages: pages ?? fileURLToPath(new URL('../../web/dist/', import.meta.url)),
     ...(now ? { now } : {}),
+    ...(steady ? { steady } : {}),
   })
 
   /** Calls by the admin key; throws unless it is answered with 2xx. */

@@ -257,10 +257,14 @@ create table outbox (
   ref text collate "C" not null,
   lane text collate "C" not null,
   due_at bigint not null,
-  lease_until bigint not null,
+  -- When due_at was worked out: one that lies ahead shows that the clock was set back since.
+  planned_at bigint not null,
+  -- When a worker took it; for people alone, a lease ends by the steady clock of whoever watches it.
+  leased_at bigint,
   attempt bigint not null
 );
 create index outbox_due on outbox (kind, due_at, id);
+create index outbox_leased on outbox (kind, id) where leased_at is not null;
 create index outbox_due_in_lane on outbox (kind, lane, due_at) where kind <> 'expire';
 
 -- audit
