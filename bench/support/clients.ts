@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { newId, uuidv7 } from '#base/ids.ts'
 import { hashSecret, newSecret } from '#base/secrets.ts'
-import { insertClient, insertSecret } from '#clients/store.ts'
+import { insertClient, insertSecret, UNSAID } from '#clients/store.ts'
 import { migrate } from '#store/migrate.ts'
 import { openSqlite } from '#store/sqlite.ts'
 import { insertUser } from '#users/store.ts'
@@ -32,15 +32,11 @@ async function addClient(tx: Parameters<typeof insertUser>[0], index: number): P
   const [userId, clientId, secret, createdAt] = [newId('usr'), uuidv7(), newSecret('cs_secret'), Date.now()]
   await insertUser(tx, { id: userId, handle: `bench-${index}`, name: null, createdAt })
   await insertClient(tx, {
+    ...UNSAID,
     id: clientId,
     kind: 'individual',
     userId,
     name: 'Northwind Research',
-    state: 'active',
-    purpose: null,
-    redirectUrl: null,
-    postbackUrl: null,
-    encryptionKey: null,
     notifierUrl: 'http://127.0.0.1:9/token',
     createdAt,
   })

@@ -12,9 +12,12 @@ import {
   type Client,
   clientsOfUser,
   countSecrets,
+  DELIVERY_MODES,
+  type DeliveryMode,
   deleteSecret,
+  reviewOfClient,
   secretsOfClient,
-  setClientState,
+  setClientDeletion,
 } from '#clients/store.ts'
 import { checkNotifier, type ProofContext, proofOf } from '#deliveries/proof.ts'
 import type { Server } from '#http/server.ts'
@@ -33,28 +36,40 @@ const Form = {
   postback_url: Url,
   notifier_url: Url,
   encryption_key: Type.Optional(Type.Union([Jwk, Type.Null()])),
+  delivery_mode: Type.Optional(Type.Union(DELIVERY_MODES.map((each) => Type.Literal(each)))),
+  scope: Type.Optional(Type.Union([Type.String({ maxLength: 1_400 }), Type.Null()])),
+  /** Seconds. */
+  token_life: Type.Optional(Type.Union([Type.Integer({ minimum: 60, maximum: 86_400 }), Type.Null()])),
 }
 const Name = Type.String({ minLength: 1, maxLength: 80 })
-const NewApp = Type.Object({ name: Name, ...Form })
+const Kind = Type.Union([Type.Literal('individual'), Type.Literal('initiator')])
+const NewApp = Type.Object({ name: Name, kind: Type.Optional(Kind), ...Form })
 const EditedApp = Type.Object({ name: Type.Optional(Name), ...Form })
 
-/** My apps: individual clients, made and kept by the user whom they ask. */
+/** My apps: the clients of whoever is signed in. Most ask their owner alone; one that asks many users is reviewed first. */
 export function appRoutes(server: Server, context: UsersContext & ClientsContext & ProofContext) {
   const { db, now } = context
 
   const card = async (client: Client): Promise<AppCard> => {
     const secrets = await secretsOfClient(db, client.id)
     const proof = await proofOf(context, client)
+    const review = await reviewOfClient(db, client.id)
     return {
       client_id: client.id,
+      kind: client.kind,
       name: client.name,
       state: client.state,
+      review: review ? { note: review.reviewNote, reviewed_at: review.reviewedAt } : null,
+      deletes_at: client.deletesAt,
       purpose: client.purpose,
       redirect_url: client.redirectUrl,
       postback_url: client.postbackUrl,
       notifier_url: client.notifierUrl,
       notifier: proof ? { state: proof.state, note: proof.note, checked_at: proof.checkedAt } : null,
       encryption_key: client.encryptionKey ? encryptionKeyCard(client.encryptionKey) : null,
+      delivery_mode: client.deliveryMode,
+      scope: client.scope,
+      token_life: client.tokenLifeSeconds,
       created_at: client.createdAt,
       secrets: secrets.map(({ id, prefix, createdAt, lastUsedAt }) => ({
         id,
@@ -67,14 +82,15 @@ export function appRoutes(server: Server, context: UsersContext & ClientsContext
 
   server.get('/v1/me/apps', async (http) => {
     const { userId } = await signedIn(context, http)
-    const clients = await clientsOfUser(db, userId)
+    const clients = await clientsOfUser(db, userId, now())
     return { apps: await Promise.all(clients.map(card)) }
   })
 
   server.post('/v1/me/apps', { schema: { body: NewApp } }, async (http, reply) => {
     const { userId } = await signedIn(context, http)
-    const form = { name: http.body.name, ...formOf(http.body) }
-    const made = await registerClient(context, { ...form, kind: 'individual', userId, actor: 'user' })
+    const { name, kind = 'individual' } = http.body
+    const form = { ...formOf(http.body), name, kind, userId, actor: 'user' as const }
+    const made = await registerClient(context, form)
     await checkNotifier(context, made.client)
     const answer: NewAppSecrets = {
       client_id: made.client.id,
@@ -103,7 +119,7 @@ export function appRoutes(server: Server, context: UsersContext & ClientsContext
   server.delete('/v1/me/apps/:id', { schema: { params: Id } }, async (http, reply) => {
     const { userId } = await signedIn(context, http)
     const { id } = await ownApp(context, userId, http.params.id)
-    await db.transaction((tx) => setClientState(tx, id, 'disabled', now()))
+    await db.transaction((tx) => setClientDeletion(tx, id, now(), now()))
     return reply.code(204).send()
   })
 
@@ -140,6 +156,9 @@ function formOf(body: {
   postback_url?: string | null
   notifier_url?: string | null
   encryption_key?: object | null
+  delivery_mode?: DeliveryMode
+  scope?: string | null
+  token_life?: number | null
 }): Partial<ClientForm> {
   return {
     ...(body.purpose === undefined ? {} : { purpose: body.purpose }),
@@ -149,5 +168,8 @@ function formOf(body: {
     ...(body.encryption_key === undefined
       ? {}
       : { encryptionKey: body.encryption_key && JSON.stringify(body.encryption_key) }),
+    ...(body.delivery_mode === undefined ? {} : { deliveryMode: body.delivery_mode }),
+    ...(body.scope === undefined ? {} : { scope: body.scope }),
+    ...(body.token_life === undefined ? {} : { tokenLifeSeconds: body.token_life }),
   }
 }

@@ -145,8 +145,14 @@ export type AppState = 'under_review' | 'active' | 'rejected' | 'expired' | 'dis
 
 export interface AppCard {
   client_id: string
+  /** individual: asks its owner alone. initiator: asks many users, once the operator has accepted it. */
+  kind: 'individual' | 'initiator'
   name: string
   state: AppState
+  /** The operator's word, if there was one; `note` says why it was turned down. */
+  review: { note: string | null; reviewed_at: number } | null
+  /** When it is deleted for good; until then it can do nothing, and can be taken back. */
+  deletes_at: number | null
   purpose: string | null
   redirect_url: string | null
   postback_url: string | null
@@ -154,6 +160,11 @@ export interface AppCard {
   notifier: NotifierCard | null
   /** The key that deliveries are encrypted to, if one is registered. */
   encryption_key: { kid: string; alg: string } | null
+  delivery_mode: 'push' | 'ping' | 'poll'
+  /** With spaces between; empty for the whole account. */
+  scope: string
+  /** Seconds from the ask; null for the server's rule alone. */
+  token_life: number | null
   created_at: number
   secrets: { id: string; prefix: string; created_at: number; last_used_at: number | null }[]
 }

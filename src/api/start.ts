@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { MINUTE } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import { requireActive } from '#clients/authenticate.ts'
-import { type Client, clientById, insertClient } from '#clients/store.ts'
+import { type Client, clientById, insertClient, UNSAID } from '#clients/store.ts'
 import type { Server } from '#http/server.ts'
 import type { RequestContext } from '#requests/context.ts'
 import { openRequest } from '#requests/open.ts'
@@ -13,16 +13,12 @@ const ATTENDED_LIFE_MS = 10 * MINUTE
 
 /** The built-in client of test requests. It has no secret, so nobody can ask in its name. */
 const TEST_CLIENT: Client = {
+  ...UNSAID,
   id: '00000000-0000-7000-8000-000000000000',
   kind: 'initiator',
   userId: null,
   name: 'Countersign test',
-  state: 'active',
   purpose: 'Shows how a request looks. Nothing is handed out.',
-  redirectUrl: null,
-  postbackUrl: null,
-  notifierUrl: null,
-  encryptionKey: null,
   createdAt: 0,
 }
 

@@ -35,7 +35,8 @@ export async function authenticateClient(
   return found
 }
 
-/** @throws Refusal `client_under_review`, `client_rejected`, `client_expired`, `client_disabled` */
+/** @throws Refusal `client_under_review`, `client_rejected`, `client_expired`, `client_disabled`, `client_deleted` */
 export function requireActive(client: Client): void {
+  if (client.deletesAt !== null) throw new Refusal('client_deleted')
   if (client.state !== 'active') throw new Refusal(`client_${client.state}`)
 }

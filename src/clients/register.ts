@@ -8,7 +8,14 @@ import { parseOutboundUrl, type UrlPolicy } from '#outbound/url.ts'
 import type { Database, Transaction } from '#store/database.ts'
 import { encryptionKeyCard, readEncryptionKey } from './encryption.ts'
 import { addSigningSecret } from './signing.ts'
-import { type Client, insertClient, insertSecret, updateClient } from './store.ts'
+import {
+  type Client,
+  type DeliveryMode,
+  insertClient,
+  insertSecret,
+  submitForReview,
+  updateClient,
+} from './store.ts'
 
 export interface ClientsContext {
   db: Database
@@ -26,6 +33,11 @@ export interface ClientForm {
   notifierUrl?: string | null | undefined
   /** JSON text of a public JWK. */
   encryptionKey?: string | null | undefined
+  deliveryMode?: DeliveryMode | undefined
+  /** Scopes with spaces between (RFC 6749 §3.3); nothing for the whole account. */
+  scope?: string | null | undefined
+  /** 60 to 86,400; null for the server's rule alone. */
+  tokenLifeSeconds?: number | null | undefined
 }
 
 export interface NewClient extends ClientForm {
@@ -46,7 +58,9 @@ export async function registerClient({ db, now, vault, urlPolicy }: ClientsConte
     id: uuidv7(),
     kind: form.kind,
     userId: form.userId ?? null,
-    state: 'active',
+    // An app of one user asks nobody else; one that asks many is looked at first, unless the operator made it.
+    state: form.kind === 'initiator' && form.actor === 'user' ? 'under_review' : 'active',
+    deletesAt: null,
     createdAt: now(),
     ...checkForm(form, urlPolicy),
   }
@@ -66,7 +80,12 @@ export async function registerClient({ db, now, vault, urlPolicy }: ClientsConte
   })
 }
 
-/** @throws Refusal `app_name_missing`, `notifier_refused`, `encryption_key_refused` */
+/**
+ * Changes what an owner may say of an app. One that asks many users goes back to the operator when what its users are
+ * shown is another.
+ *
+ * @throws Refusal `app_name_missing`, `notifier_refused`, `encryption_key_refused`, `scope_wrong`
+ */
 export async function editClient(
   { db, now, urlPolicy }: ClientsContext,
   client: Client,
@@ -75,10 +94,14 @@ export async function editClient(
   const edited: Client = { ...client, ...checkForm({ ...client, ...form }, urlPolicy) }
   await db.transaction(async (tx) => {
     await updateClient(tx, edited, now())
+    const isShownOtherwise = SHOWN_TO_USERS.some((field) => edited[field] !== client[field])
+    if (client.kind === 'initiator' && (isShownOtherwise || client.state === 'rejected'))
+      await submitForReview(tx, client.id, now())
     await recordEvent(tx, {
       kind: 'app_edited',
       actor: 'user',
       clientId: client.id,
+      ...(client.userId ? { userId: client.userId } : {}),
       detail: edited.name,
       at: now(),
     })
@@ -95,6 +118,9 @@ export async function editClient(
   })
   return edited
 }
+
+/** What the users of an app rest their decision on. */
+const SHOWN_TO_USERS = ['name', 'purpose', 'redirectUrl', 'notifierUrl', 'scope'] as const
 
 /** Makes a secret by which the client authenticates. Only its hash is kept. */
 export async function addSecret(tx: Transaction, clientId: string, now: number): Promise<string> {
@@ -120,8 +146,21 @@ function checkForm(form: ClientForm, policy: UrlPolicy) {
     postbackUrl: url(form.postbackUrl),
     notifierUrl: url(form.notifierUrl),
     encryptionKey: form.encryptionKey?.trim() ? readEncryptionKey(form.encryptionKey) : null,
+    deliveryMode: form.deliveryMode ?? 'push',
+    scope: scopeOf(form.scope),
+    tokenLifeSeconds: form.tokenLifeSeconds ?? null,
   }
 }
+
+/** Each once, in the order given. */
+function scopeOf(text: string | null | undefined): string {
+  const scopes = [...new Set((text ?? '').split(/\s+/).filter(Boolean))]
+  const isGood = scopes.every((each) => each.length <= 64 && /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(each))
+  if (!isGood || scopes.length > MOST_SCOPES) throw new Refusal('scope_wrong')
+  return scopes.join(' ')
+}
+
+const MOST_SCOPES = 20
 
 /** As it is dialled; a bare origin is left without the slash that nobody wrote. */
 function outboundText(text: string, policy: UrlPolicy): string {

@@ -4,6 +4,9 @@ import { sql } from '#store/sql.ts'
 export const CLIENT_STATES = ['under_review', 'active', 'rejected', 'expired', 'disabled'] as const
 export type ClientState = (typeof CLIENT_STATES)[number]
 
+export const DELIVERY_MODES = ['push', 'ping', 'poll'] as const
+export type DeliveryMode = (typeof DELIVERY_MODES)[number]
+
 /** A registered program that may ask. The pages call it an app. */
 export interface Client {
   id: string
@@ -18,8 +21,30 @@ export interface Client {
   notifierUrl: string | null
   /** Public key (JSON text of a JWK) that deliveries are encrypted to. */
   encryptionKey: string | null
+  /** How results reach it (CIBA Core 1.0 §5). */
+  deliveryMode: DeliveryMode
+  /** What it may ask for (RFC 6749 §3.3), with spaces between; empty for the whole account. */
+  scope: string
+  /** The owner's own limit on an access, from when it was asked for; null for the server's rule alone. */
+  tokenLifeSeconds: number | null
+  /** When it is deleted for good; until then it can do nothing, and its owner may take it back. */
+  deletesAt: number | null
   createdAt: number
 }
+
+/** What holds of a client of which nothing more was said. */
+export const UNSAID = {
+  state: 'active',
+  purpose: null,
+  redirectUrl: null,
+  postbackUrl: null,
+  notifierUrl: null,
+  encryptionKey: null,
+  deliveryMode: 'push',
+  scope: '',
+  tokenLifeSeconds: null,
+  deletesAt: null,
+} satisfies Partial<Client>
 
 export interface ClientSecret {
   id: string
@@ -33,10 +58,10 @@ export interface ClientSecret {
 export const insertClient = (tx: Transaction, each: Client) =>
   tx.run(sql`
     insert into clients (id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url,
-                         encryption_key, created_at, updated_at)
+                         encryption_key, delivery_mode, scope, token_life_seconds, created_at, updated_at)
     values (${each.id}, ${each.kind}, ${each.userId}, ${each.name}, ${each.state}, ${each.purpose},
-            ${each.redirectUrl}, ${each.postbackUrl}, ${each.notifierUrl}, ${each.encryptionKey}, ${each.createdAt},
-            ${each.createdAt})
+            ${each.redirectUrl}, ${each.postbackUrl}, ${each.notifierUrl}, ${each.encryptionKey}, ${each.deliveryMode},
+            ${each.scope}, ${each.tokenLifeSeconds}, ${each.createdAt}, ${each.createdAt})
     on conflict (id) do nothing`)
 
 export const updateClient = (tx: Transaction, each: Client, now: number) =>
@@ -44,16 +69,21 @@ export const updateClient = (tx: Transaction, each: Client, now: number) =>
     update clients
        set name = ${each.name}, purpose = ${each.purpose}, redirect_url = ${each.redirectUrl},
            postback_url = ${each.postbackUrl}, notifier_url = ${each.notifierUrl},
-           encryption_key = ${each.encryptionKey}, updated_at = ${now}
+           encryption_key = ${each.encryptionKey}, delivery_mode = ${each.deliveryMode}, scope = ${each.scope},
+           token_life_seconds = ${each.tokenLifeSeconds}, updated_at = ${now}
      where id = ${each.id}`)
 
 export const setClientState = (tx: Transaction, id: string, state: ClientState, now: number) =>
   tx.run(sql`update clients set state = ${state}, updated_at = ${now} where id = ${id}`)
 
+/** Nothing more is heard of it from `deletesAt` on; null takes it back. */
+export const setClientDeletion = (tx: Transaction, id: string, deletesAt: number | null, now: number) =>
+  tx.run(sql`update clients set deletes_at = ${deletesAt}, updated_at = ${now} where id = ${id}`)
+
 export async function clientById(db: Database, id: string): Promise<Client | undefined> {
   const [client] = await db.read<Client>(sql`
     select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, encryption_key,
-           created_at
+           delivery_mode, scope, token_life_seconds, deletes_at, created_at
       from clients where id = ${id}`)
   return client
 }
@@ -62,14 +92,57 @@ export async function clientById(db: Database, id: string): Promise<Client | und
 export const clientInside = (tx: Transaction, id: string) =>
   tx.one<Client>(sql`
     select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, encryption_key,
-           created_at
+           delivery_mode, scope, token_life_seconds, deletes_at, created_at
       from clients where id = ${id}`)
 
-export const clientsOfUser = (db: Database, userId: string) =>
+export const clientsOfUser = (db: Database, userId: string, now: number) =>
   db.read<Client>(sql`
     select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, encryption_key,
-           created_at
-      from clients where user_id = ${userId} and state <> 'disabled' order by id`)
+           delivery_mode, scope, token_life_seconds, deletes_at, created_at
+      from clients where user_id = ${userId} and (deletes_at is null or deletes_at > ${now}) order by id`)
+
+// Review
+
+/** The operator's word on an app. */
+export interface ClientReview {
+  reviewedAt: number
+  reviewedBy: string
+  /** Why not, for the owner to read. */
+  reviewNote: string | null
+}
+
+/** Undefined for an app that nobody has judged. */
+export async function reviewOfClient(db: Database, id: string): Promise<ClientReview | undefined> {
+  const [review] = await db.read<ClientReview>(sql`
+    select reviewed_at, reviewed_by, review_note from clients where id = ${id} and reviewed_at is not null`)
+  return review
+}
+
+/** Has the operator look at an app that asks many users, again if need be. */
+export const submitForReview = (tx: Transaction, id: string, now: number) =>
+  tx.run(sql`
+    update clients
+       set state = 'under_review', reviewed_at = null, reviewed_by = null, review_note = null, updated_at = ${now}
+     where id = ${id} and kind = 'initiator' and state in ('active', 'rejected')`)
+
+/** Settles a review, once: of two verdicts at the same moment one gets the row. */
+export const settleReview = (
+  tx: Transaction,
+  id: string,
+  { state, by, note, at }: { state: 'active' | 'rejected'; by: string; note: string | null; at: number },
+) =>
+  tx.one<{ userId: string | null; name: string }>(sql`
+    update clients
+       set state = ${state}, reviewed_at = ${at}, reviewed_by = ${by}, review_note = ${note}, updated_at = ${at}
+     where id = ${id} and state = 'under_review' and deletes_at is null
+    returning user_id, name`)
+
+/** Those that wait for the operator, oldest first; `after` is the id that the last page ended with. */
+export const clientsUnderReview = (db: Database, after: string, limit: number) =>
+  db.read<Client>(sql`
+    select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, encryption_key,
+           delivery_mode, scope, token_life_seconds, deletes_at, created_at
+      from clients where state = 'under_review' and deletes_at is null and id > ${after} order by id limit ${limit}`)
 
 // Secrets
 
@@ -85,7 +158,8 @@ export const insertSecret = (
 export const clientWithSecrets = (db: Database, id: string) =>
   db.read<Client & { secretId: string; hash: Uint8Array }>(sql`
     select clients.id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url,
-           encryption_key, clients.created_at, client_secrets.id as secret_id, hash
+           encryption_key, delivery_mode, scope, token_life_seconds, deletes_at, clients.created_at,
+           client_secrets.id as secret_id, hash
       from clients join client_secrets on client_secrets.client_id = clients.id
      where clients.id = ${id}`)
 

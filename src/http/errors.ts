@@ -9,6 +9,7 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   assertion_refused: 403,
   client_credentials_wrong: 401,
   client_not_found: 404,
+  client_reviewed: 409,
   cross_origin: 403,
   delivery_not_found: 404,
   delivery_over: 410,

@@ -9,7 +9,7 @@ import { DAY, HOUR } from '#base/clock.ts'
 import { newId, uuidv7 } from '#base/ids.ts'
 import { jsonLog } from '#base/log.ts'
 import { createVault } from '#base/seal.ts'
-import { insertClient } from '#clients/store.ts'
+import { insertClient, UNSAID } from '#clients/store.ts'
 import { createServer } from '#http/server.ts'
 import { addContact } from '#notices/contacts.ts'
 import { notifyHandler } from '#notices/send.ts'
@@ -461,15 +461,11 @@ async function startStage() {
 
   const ask = async () => {
     const client = {
+      ...UNSAID,
       id: uuidv7(),
       kind: 'individual',
       userId,
       name: 'Northwind Research',
-      state: 'active',
-      purpose: null,
-      redirectUrl: null,
-      postbackUrl: null,
-      encryptionKey: null,
       notifierUrl: 'https://notify.example.com/',
       createdAt: at,
     } as const

@@ -14,6 +14,7 @@ const CODES: Partial<Record<Trouble['code'], [status: number, errorCode: string]
   client_under_review: [400, 'UDAPI1155'],
   client_rejected: [400, 'UDAPI1155'],
   client_expired: [400, 'UDAPI1157'],
+  client_deleted: [400, 'UDAPI100073'],
   client_disabled: [400, 'UDAPI100073'],
   user_disabled: [400, 'UDAPI100073'],
   redirect_wrong: [400, 'UDAPI100068'],

@@ -63,11 +63,26 @@ create table clients (
   redirect_url text collate "C",
   postback_url text collate "C",
   notifier_url text collate "C",
+  -- How results reach it (CIBA Core 1.0 §5): push sends the token, ping says that it can be collected, poll waits to be asked.
+  delivery_mode text collate "C" not null default 'push' check (delivery_mode in ('push', 'ping', 'poll')),
+  -- What it may ask for (RFC 6749 §3.3), with spaces between; empty for the whole account.
+  scope text collate "C" not null default '',
+  -- The owner's own limit, shorter than the server's; null for the server's alone.
+  token_life_seconds bigint check (token_life_seconds between 60 and 86400),
+  -- The operator's word on an app that asks many users: on which day, by whom, and why not.
+  reviewed_at bigint,
+  reviewed_by text collate "C",
+  review_note text collate "C",
+  -- Being deleted: it can do nothing any more, and until then its owner may take it back.
+  deletes_at bigint,
   created_at bigint not null,
   updated_at bigint not null,
-  check (kind = 'initiator' or user_id is not null)
+  check (kind = 'initiator' or user_id is not null),
+  check ((reviewed_at is null) = (reviewed_by is null))
 );
 create index clients_of_user on clients (user_id);
+create index clients_under_review on clients (id) where state = 'under_review';
+create index clients_being_deleted on clients (deletes_at) where deletes_at is not null;
 
 create table client_secrets (
   id text collate "C" not null,
