@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { createVault } from '../src/base/seal.ts'
 import { createWhatsappChannel } from '../src/channels/whatsapp/channel.ts'
+import { newMessage } from '../test/support/message.ts'
 import { readBody } from './whatsapp/api.ts'
 import { startWhatsappSimulator } from './whatsapp-simulator.ts'
 
@@ -107,13 +108,7 @@ async function startStage() {
     statuses: () => values.flatMap(({ statuses = [] }) => statuses.map((each) => each.status)),
     taps: () => values.flatMap(({ messages = [] }) => messages.map((each) => each.button.payload)),
     async send() {
-      const message = {
-        noticeId: 'ntc_1',
-        requestId: 'req_1',
-        address: '919812345678',
-        clientName: 'Northwind',
-        expiresAt: 0,
-      }
+      const message = newMessage({ noticeId: 'ntc_1', clientName: 'Northwind' })
       const { externalId = '' } = await channel.send(message, AbortSignal.timeout(5_000))
       return externalId
     },

@@ -5,6 +5,7 @@ import { adminRoutes } from '#api/admin.ts'
 import { approvalRoutes } from '#api/approvals.ts'
 import { appRoutes } from '#api/apps.ts'
 import { askRoutes } from '#api/asks.ts'
+import { contactRoutes } from '#api/contacts.ts'
 import { deliveryRoutes } from '#api/deliveries.ts'
 import { guardPages } from '#api/guard.ts'
 import { sessionRoutes } from '#api/sessions.ts'
@@ -12,8 +13,12 @@ import { startRoutes } from '#api/start.ts'
 import { tokenRoutes } from '#api/tokens.ts'
 import { type Clock, MINUTE, steadyClock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
+import type { Vault } from '#base/seal.ts'
 import { createLiveHub } from '#channels/live/hub.ts'
 import { liveRoutes } from '#channels/live/routes.ts'
+import { createPushChannel } from '#channels/webpush/channel.ts'
+import { pushRoutes } from '#channels/webpush/routes.ts'
+import { createVapid } from '#channels/webpush/vapid.ts'
 import { createWhatsappChannel } from '#channels/whatsapp/channel.ts'
 import { whatsappRoutes } from '#channels/whatsapp/webhook.ts'
 import { gatherSecretUses } from '#clients/uses.ts'
@@ -40,7 +45,7 @@ import { loadSigningKey } from '#tokens/keys.ts'
 import { sweepUsers } from '#users/sweep.ts'
 import { webauthn } from '#users/webauthn.ts'
 import { type Config, SettingError, whatsappSettings } from './config.ts'
-import { openAdminKey, openVault } from './keys.ts'
+import { openAdminKey, openVapidKey, openVault } from './keys.ts'
 
 export interface App {
   /** Where it is reached by people: the public origin. */
@@ -124,6 +129,8 @@ export async function startApp({
   const whatsapp = whatsappSettings(config)
   const channels = new Map<string, Channel>()
   if (whatsapp) channels.set('whatsapp', createWhatsappChannel(whatsapp, context))
+  const push = { ...context, vapid: await openVapid(context, config), hosts: config.pushHosts }
+  channels.set('webpush', createPushChannel(push))
   const hub = createLiveHub({ db, log })
   // Whoever is asked will soon want to answer.
   db.onHint('events', () => void webauthn())
@@ -138,6 +145,8 @@ export async function startApp({
     deliveryRoutes(routes, context)
     startRoutes(routes, context)
     liveRoutes(routes, context, hub)
+    contactRoutes(routes, context)
+    pushRoutes(routes, push)
   })
   await server.register(async (scope) => adminRoutes(scope as Server, context, adminKey.hash))
   askRoutes(server, context)
@@ -179,6 +188,14 @@ export async function startApp({
       await db.close()
     },
   }
+}
+
+async function openVapid(
+  { db, now, vault, site }: { db: Database; now: Clock; vault: Vault; site: { origin: string } },
+  { pushSubject }: Config,
+) {
+  const privateKey = await openVapidKey(db, vault)
+  return createVapid({ privateKey, now, subject: pushSubject ?? site.origin })
 }
 
 /** How often what has ended (challenges, sessions) is cleared away. */

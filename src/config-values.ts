@@ -56,6 +56,11 @@ export function origin(given: string): string {
   throw new Error('must be an origin: scheme, host and port, nothing after it')
 }
 
+export function pushSubject(given: string): string {
+  if (/^mailto:\S+@\S+$/.test(given) || URL.parse(given)?.protocol === 'https:') return given
+  throw new Error('must begin with mailto: or https:')
+}
+
 /** The current master key, and behind it older ones that still open. */
 export function masterKeys(given: string): Buffer[] {
   const words = given.split(/\s+/).filter(Boolean)

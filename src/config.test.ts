@@ -44,6 +44,7 @@ test('a bad value stops the start with its name and an example', () => {
     ['OUTBOUND_PROXY', 'socks5://proxy:4750'],
     ['OUTBOUND_PROXY', 'http://proxy:4750'],
     ['OUTBOUND_PROXY_GUARDS', 'yes'],
+    ['PUSH_SUBJECT', 'ops@example.com'],
   ] as const) {
     assert.throws(
       () => readConfig({ [`COUNTERSIGN_${name}`]: value }),

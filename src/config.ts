@@ -14,6 +14,7 @@ import {
   port,
   proofRule,
   proxyUrl,
+  pushSubject,
   text,
   windows,
 } from './config-values.ts'
@@ -182,6 +183,20 @@ const settings = {
     about:
       'What a Notifier Webhook Endpoint must show before it may receive tokens: reachable (a check message gets a 2xx), challenge (and sends back what was in it), or off. Reachable if not given; off in development.',
     example: 'challenge',
+  }),
+  pushSubject: setting({
+    env: 'PUSH_SUBJECT',
+    parse: pushSubject,
+    about:
+      'Address at which push services reach the operator (RFC 8292): mailto: or https:. The public origin if not given.',
+    example: 'mailto:ops@example.com',
+  }),
+  pushHosts: always({
+    env: 'PUSH_HOSTS',
+    parse: list,
+    fallback: 'fcm.googleapis.com, *.push.services.mozilla.com, *.push.apple.com, *.notify.windows.com',
+    about: 'Push services that may be called to tell a browser; others are refused.',
+    example: 'fcm.googleapis.com, *.push.apple.com',
   }),
   whatsappApi: always({
     env: 'WHATSAPP_API',

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { SECOND } from '#base/clock.ts'
 import { StoreUnavailable } from '#base/errors.ts'
 import type { Log } from '#base/log.ts'
@@ -52,6 +52,21 @@ async function makeFacts(db: Database, keys: MasterKey[]) {
   })
 }
 
+/**
+ * The key by which push services know us (PKCS #8, DER), made at the first start. Browsers bind their subscriptions to
+ * it, so it never changes, and it comes back from a backup with all else.
+ */
+export async function openVapidKey(db: Database, vault: Vault): Promise<Buffer> {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const made = vault.seal(VAPID_KEY, privateKey.export({ format: 'der', type: 'pkcs8' }))
+  await db.transaction((tx) =>
+    tx.run(sql`insert into store_facts (name, value) values ('vapid_key', ${made}) on conflict do nothing`),
+  )
+  return vault.open(VAPID_KEY, (await readFact(db, VAPID_KEY)) ?? new Uint8Array())
+}
+
+const VAPID_KEY = 'vapid_key'
+
 async function readFact(db: Database, name: string): Promise<Uint8Array | undefined> {
   const [fact] = await db.read<{ value: Uint8Array }>(sql`select value from store_facts where name = ${name}`)
   return fact?.value
@@ -73,7 +88,7 @@ export const sealedFacts: SealedColumn = {
   async stale(db, header, after, limit): Promise<SealedRow[]> {
     const rows = await db.read<{ name: string; value: Uint8Array }>(sql`
       select name, value from store_facts
-       where name in ('master_key_check', 'mac_key') and name > ${after} and substr(value, 1, 5) <> ${header}
+       where name in ('master_key_check', 'mac_key', 'vapid_key') and name > ${after} and substr(value, 1, 5) <> ${header}
        order by name limit ${limit}`)
     return rows.map(({ name, value }) => ({ key: name, place: name, sealed: value }))
   },

@@ -6,7 +6,7 @@ import { type ClientsContext, registerClient } from '#clients/register.ts'
 import { CLIENT_STATES } from '#clients/store.ts'
 import { promiseCheck } from '#deliveries/proof.ts'
 import type { Server } from '#http/server.ts'
-import { addContact } from '#notices/contacts.ts'
+import { addPhone } from '#notices/contacts.ts'
 import { addUser, findUser, type UsersContext } from '#users/users.ts'
 import { Id, Jwk } from './shapes.ts'
 
@@ -42,7 +42,7 @@ export interface NewUserForm {
 /** Adds a user and where they can be told; what `user add` does. */
 export async function addUserWithContact(context: UsersContext, { user_id, phone, ...form }: NewUserForm) {
   const { userId, enrolmentUrl } = await addUser(context, { ...form, id: user_id }, async (tx, id) => {
-    if (phone) await addContact(tx, { userId: id, channel: 'whatsapp', address: phone }, context.now())
+    if (phone) await addPhone(tx, { userId: id, channel: 'whatsapp', phone: phone }, context.now())
   })
   return { user_id: userId, enrolment_url: enrolmentUrl }
 }

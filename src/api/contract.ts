@@ -123,6 +123,18 @@ export interface SessionCard {
   last_seen_at: number
 }
 
+/** Where a user is told, besides the open page. */
+export interface ContactCard {
+  id: string
+  channel: string
+  /** A phone number; null where the address says nothing to people. */
+  address: string | null
+  /** `user-agent` of a browser. */
+  label: string | null
+  state: 'active' | 'suspended' | 'unreachable'
+  created_at: number
+}
+
 export interface TokenCard {
   id: string
   client: { id: string; name: string }

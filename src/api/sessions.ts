@@ -4,7 +4,8 @@ import { Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
 import { sessionCookie, setCookie } from '#http/cookies.ts'
 import type { Server } from '#http/server.ts'
-import { contactsOfUser } from '#notices/store.ts'
+import { contactsOfUser, deleteContactsOfSession } from '#notices/store.ts'
+import type { Transaction } from '#store/database.ts'
 import { addPasskey, enrol, enrolmentOptions, morePasskeyOptions } from '#users/enrol.ts'
 import { SESSION_IDLE_MS, SESSION_LIFE_MS, signIn, signInOptions } from '#users/sessions.ts'
 import { deletePasskey, deleteSession, passkeysOfUser, sessionsOfUser } from '#users/store.ts'
@@ -62,7 +63,7 @@ export function sessionRoutes(server: Server, context: SessionContext) {
 
   server.delete('/v1/session', async (http, reply) => {
     const session = await signedIn(context, http)
-    await db.transaction((tx) => deleteSession(tx, session.id, session.userId))
+    await db.transaction((tx) => endSession(tx, session.id, session.userId))
     return setCookie(reply, cookie, '', 0).code(204).send()
   })
 
@@ -131,10 +132,16 @@ export function sessionRoutes(server: Server, context: SessionContext) {
 
   server.delete('/v1/me/sessions/:id', { schema: { params: Id } }, async (http, reply) => {
     const { userId } = await signedIn(context, http)
-    const ended = await db.transaction((tx) => deleteSession(tx, http.params.id, userId))
+    const ended = await db.transaction((tx) => endSession(tx, http.params.id, userId))
     if (ended === 0) throw new Refusal('session_not_found')
     return reply.code(204).send()
   })
+}
+
+/** A device that is signed out is no longer told either. */
+async function endSession(tx: Transaction, id: string, userId: string): Promise<number> {
+  await deleteContactsOfSession(tx, id, userId)
+  return deleteSession(tx, id, userId)
 }
 
 const labelOf = (label: string | undefined) => label?.replace(/\p{C}/gu, '').trim() || 'Passkey'

@@ -5,6 +5,7 @@ import { SECOND } from '#base/clock.ts'
 import { createVault, fixedRing, type MasterKey, type Vault } from '#base/seal.ts'
 import { sealedInClients } from '#clients/sealed.ts'
 import { sealedInDeliveries } from '#deliveries/sealed.ts'
+import { sealedInNotices } from '#notices/sealed.ts'
 import type { Database } from '#store/database.ts'
 import type { SealedColumn } from '#store/sealed.ts'
 import { sealedInTokens } from '#tokens/sealed.ts'
@@ -53,7 +54,13 @@ first: a node with its own copy of the key file would not learn the new key.`
 type Say = (line: string) => void
 
 /** Every column of sealed values that there is. */
-const COLUMNS: SealedColumn[] = [sealedFacts, ...sealedInTokens, ...sealedInClients, ...sealedInDeliveries]
+const COLUMNS: SealedColumn[] = [
+  sealedFacts,
+  ...sealedInTokens,
+  ...sealedInClients,
+  ...sealedInNotices,
+  ...sealedInDeliveries,
+]
 /** Rows that are put under the new key in one transaction: the one writer is held for milliseconds. */
 const BATCH = 200
 const PROGRESS_MS = SECOND

@@ -1,9 +1,13 @@
+import type { Contact, Notice } from './store.ts'
+
 /** What a user is told: that something waits, who asks, and where to look. No scope, no reason, no code. */
 export interface Message {
   noticeId: string
   requestId: string
+  about: Notice['about']
   /** Where to: a phone number, a push endpoint. */
   address: string
+  contact: Contact
   clientName: string
   /** Epoch milliseconds; a message that comes later is worth nothing. */
   expiresAt: number
@@ -23,15 +27,31 @@ export interface Channel {
   send(message: Message, signal: AbortSignal): Promise<{ externalId?: string }>
 }
 
-/** A message that was not taken. `kind` is a short stable word; `retryAfterMs` is absent where trying again is no use. */
+/** Channels whose messages stay on the screen, and can be replaced once the request is settled. */
+export const REPLACING: ReadonlySet<string> = new Set(['webpush'])
+
+interface FailureOptions extends ErrorOptions {
+  /** Shortest wait before another try, in milliseconds; absent where it is no use. */
+  retryAfterMs?: number | undefined
+  /** Whether nobody is there any more: nothing is sent to the contact until its user brings it back. */
+  isGone?: boolean
+}
+
+/** A message that was not taken. `kind` is a short stable word. */
 export class ChannelFailed extends Error {
   override readonly name = 'ChannelFailed'
   readonly kind: string
   readonly retryAfterMs: number | undefined
+  readonly isGone: boolean
 
-  constructor(kind: string, message: string, retryAfterMs?: number, options?: ErrorOptions) {
+  constructor(
+    kind: string,
+    message: string,
+    { retryAfterMs, isGone = false, ...options }: FailureOptions = {},
+  ) {
     super(message, options)
     this.kind = kind
     this.retryAfterMs = retryAfterMs
+    this.isGone = isGone
   }
 }

@@ -4,17 +4,27 @@ import type { Transaction } from '#store/database.ts'
 import { insertContact } from './store.ts'
 
 /**
- * Notes where a user can be told. A phone number is kept in the form of E.164 without its plus, as messengers send it.
+ * Notes a phone where a user can be told. Its number is kept in the form of E.164 without its plus, as messengers send it.
  *
  * @throws Refusal `phone_invalid`, `contact_taken`
  */
-export async function addContact(
+export async function addPhone(
   tx: Transaction,
-  { userId, channel, address }: { userId: string; channel: string; address: string },
+  { userId, channel, phone }: { userId: string; channel: string; phone: string },
   now: number,
 ): Promise<void> {
-  const contact = { id: newId('con'), userId, channel, address: phoneNumber(address), createdAt: now }
-  if (!(await insertContact(tx, contact))) throw new Refusal('contact_taken')
+  const made = await insertContact(tx, {
+    id: newId('con'),
+    userId,
+    channel,
+    address: phoneNumber(phone),
+    sealed: null,
+    label: null,
+    language: null,
+    sessionId: null,
+    createdAt: now,
+  })
+  if (!made) throw new Refusal('contact_taken')
 }
 
 /** @throws Refusal `phone_invalid` */

@@ -28,6 +28,8 @@ export async function advanceNotice(
       : RANK[to] > RANK[notice.state]
   if (!isNews) return
   await setNoticeState(tx, id, to, failure, at)
+  // News of an outcome is no step of the request.
+  if (notice.about !== 'waiting') return
   await recordEvent(tx, {
     kind: `notice_${to}`,
     actor: 'system',

@@ -6,7 +6,15 @@ import type { Handler, Outcome } from '#outbox/worker.ts'
 import type { Transaction } from '#store/database.ts'
 import { type Channel, ChannelFailed } from './channel.ts'
 import { advanceNotice } from './progress.ts'
-import { contactById, type Notice, noteExternalId, noticeById, setNoticeState } from './store.ts'
+import {
+  type Contact,
+  contactById,
+  type Notice,
+  noteExternalId,
+  noticeById,
+  setContactState,
+  setNoticeState,
+} from './store.ts'
 
 /** After these many tries a message has lost its worth. */
 const MOST_ATTEMPTS = 6
@@ -37,7 +45,9 @@ export function notifyHandler({ now, channels }: NotifyOptions): Handler {
       const message = {
         noticeId: notice.id,
         requestId: notice.requestId,
+        about: notice.about,
         address: contact.address,
+        contact,
         clientName: client.name,
         expiresAt: notice.expiresAt,
       }
@@ -50,6 +60,7 @@ export function notifyHandler({ now, channels }: NotifyOptions): Handler {
             await advanceNotice(tx, notice, 'sent', now())
             return { done: true }
           }
+          if (sent.isGone) await loseContact(tx, contact, now())
           const again = now() + jitter(Math.max(sent.retryAfterMs ?? 0, 4 ** (job.attempt - 1) * 1_000))
           if (sent.retryAfterMs !== undefined && job.attempt < MOST_ATTEMPTS && again < notice.expiresAt) {
             return { repeatAt: again }
@@ -62,8 +73,15 @@ export function notifyHandler({ now, channels }: NotifyOptions): Handler {
   }
 }
 
+/** Nobody is there any more: the user sees so, and nothing is sent there until they bring it back. */
+async function loseContact(tx: Transaction, { id, userId, channel }: Contact, now: number) {
+  await setContactState(tx, id, 'unreachable')
+  await recordEvent(tx, { kind: 'contact_unreachable', actor: 'system', userId, detail: channel, at: now })
+}
+
 async function fail(tx: Transaction, notice: Notice, kind: string, now: number) {
   await setNoticeState(tx, notice.id, 'failed', kind, now)
+  if (notice.about !== 'waiting') return
   await recordEvent(tx, {
     kind: 'notice_failed',
     actor: 'system',
@@ -79,4 +97,4 @@ async function fail(tx: Transaction, notice: Notice, kind: string, now: number) 
 const asFailure = (fault: unknown): ChannelFailed =>
   fault instanceof ChannelFailed
     ? fault
-    : new ChannelFailed('unreachable', 'The messenger cannot be reached.', 0, { cause: fault })
+    : new ChannelFailed('unreachable', 'The messenger cannot be reached.', { retryAfterMs: 0, cause: fault })

@@ -8,10 +8,20 @@ export interface Contact {
   channel: string
   address: string
   scopedId: string | null
-  state: 'active' | 'suspended'
+  /** What else the channel needs to reach them, sealed by it. */
+  sealed: Uint8Array | null
+  /** What the user knows it by; null where the address says it. */
+  label: string | null
+  /** BCP 47, primary subtag: `en`, `hi`. */
+  language: string | null
+  /** `unreachable`: the channel says that nobody is there any more. */
+  state: 'active' | 'suspended' | 'unreachable'
+  createdAt: number
 }
 
 export type NoticeState = 'queued' | 'sent' | 'delivered' | 'shown' | 'failed' | 'cancelled'
+
+export type Outcome = 'approved' | 'rejected' | 'expired' | 'withdrawn'
 
 /** One telling of one request on one channel. */
 export interface Notice {
@@ -21,6 +31,8 @@ export interface Notice {
   userId: string
   contactId: string
   channel: string
+  /** What is told: that the request waits, or how one ended that was told of. */
+  about: 'waiting' | Outcome
   state: NoticeState
   externalId: string | null
   failure: string | null
@@ -29,35 +41,50 @@ export interface Notice {
 
 export const insertContact = (
   tx: Transaction,
-  each: Omit<Contact, 'scopedId' | 'state'> & { createdAt: number },
+  each: Omit<Contact, 'scopedId' | 'state'> & { sessionId: string | null },
 ) =>
   tx.one<{ id: string }>(sql`
-    insert into contacts (id, user_id, channel, address, state, created_at)
-    values (${each.id}, ${each.userId}, ${each.channel}, ${each.address}, 'active', ${each.createdAt})
+    insert into contacts (id, user_id, channel, address, sealed, label, language, session_id, state, created_at)
+    values (${each.id}, ${each.userId}, ${each.channel}, ${each.address}, ${each.sealed}, ${each.label},
+            ${each.language}, ${each.sessionId}, 'active', ${each.createdAt})
     on conflict do nothing
     returning id`)
 
 export const contactsOfUser = (db: Database, userId: string) =>
   db.read<Contact>(sql`
-    select id, user_id, channel, address, scoped_id, state from contacts where user_id = ${userId} order by id`)
+    select id, user_id, channel, address, scoped_id, sealed, label, language, state, created_at
+      from contacts where user_id = ${userId} order by id`)
+
+export const contactsInside = (tx: Transaction, userId: string) =>
+  tx.all<Contact>(sql`
+    select id, user_id, channel, address, scoped_id, sealed, label, language, state, created_at
+      from contacts where user_id = ${userId} order by created_at, id`)
 
 export const activeContacts = (tx: Transaction, userId: string) =>
   tx.all<Contact>(sql`
-    select id, user_id, channel, address, scoped_id, state
+    select id, user_id, channel, address, scoped_id, sealed, label, language, state, created_at
       from contacts where user_id = ${userId} and state = 'active' order by id`)
 
 export const contactById = (tx: Transaction, id: string) =>
-  tx.one<Contact>(sql`select id, user_id, channel, address, scoped_id, state from contacts where id = ${id}`)
+  tx.one<Contact>(sql`
+    select id, user_id, channel, address, scoped_id, sealed, label, language, state, created_at
+      from contacts where id = ${id}`)
 
 export const contactByAddress = (tx: Transaction, channel: string, address: string) =>
   tx.one<Contact>(sql`
-    select id, user_id, channel, address, scoped_id, state
+    select id, user_id, channel, address, scoped_id, sealed, label, language, state, created_at
       from contacts where channel = ${channel} and address = ${address}`)
 
 export const contactByScopedId = (tx: Transaction, channel: string, scopedId: string) =>
   tx.one<Contact>(sql`
-    select id, user_id, channel, address, scoped_id, state
+    select id, user_id, channel, address, scoped_id, sealed, label, language, state, created_at
       from contacts where channel = ${channel} and scoped_id = ${scopedId}`)
+
+export const deleteContact = (tx: Transaction, id: string, userId: string) =>
+  tx.run(sql`delete from contacts where id = ${id} and user_id = ${userId}`)
+
+export const deleteContactsOfSession = (tx: Transaction, sessionId: string, userId: string) =>
+  tx.run(sql`delete from contacts where session_id = ${sessionId} and user_id = ${userId}`)
 
 export const setContactState = (tx: Transaction, id: string, state: Contact['state']) =>
   tx.run(sql`update contacts set state = ${state} where id = ${id}`)
@@ -71,18 +98,19 @@ export const insertNotice = (
   each: Omit<Notice, 'state' | 'externalId' | 'failure'> & { createdAt: number },
 ) =>
   tx.run(sql`
-    insert into notices (id, request_id, client_id, user_id, contact_id, channel, state, expires_at, created_at, updated_at)
+    insert into notices
+      (id, request_id, client_id, user_id, contact_id, channel, about, state, expires_at, created_at, updated_at)
     values (${each.id}, ${each.requestId}, ${each.clientId}, ${each.userId}, ${each.contactId}, ${each.channel},
-            'queued', ${each.expiresAt}, ${each.createdAt}, ${each.createdAt})`)
+            ${each.about}, 'queued', ${each.expiresAt}, ${each.createdAt}, ${each.createdAt})`)
 
 export const noticeById = (tx: Transaction, id: string) =>
   tx.one<Notice>(sql`
-    select id, request_id, client_id, user_id, contact_id, channel, state, external_id, failure, expires_at
+    select id, request_id, client_id, user_id, contact_id, channel, about, state, external_id, failure, expires_at
       from notices where id = ${id} /* for update */`)
 
 export const noticeByExternalId = (tx: Transaction, channel: string, externalId: string) =>
   tx.one<Notice>(sql`
-    select id, request_id, client_id, user_id, contact_id, channel, state, external_id, failure, expires_at
+    select id, request_id, client_id, user_id, contact_id, channel, about, state, external_id, failure, expires_at
       from notices where channel = ${channel} and external_id = ${externalId}`)
 
 export const setNoticeState = (
@@ -103,3 +131,11 @@ export const cancelNotices = (tx: Transaction, requestId: string, now: number) =
     update notices set state = 'cancelled', updated_at = ${now}
      where request_id = ${requestId} and state = 'queued'
     returning id`)
+
+/** Messages that said that a request waits, and that were taken. */
+export const toldNotices = (tx: Transaction, requestId: string) =>
+  tx.all<Notice>(sql`
+    select id, request_id, client_id, user_id, contact_id, channel, about, state, external_id, failure, expires_at
+      from notices
+     where request_id = ${requestId} and about = 'waiting' and state in ('sent', 'delivered', 'shown')
+     order by id`)

@@ -4,6 +4,7 @@ import { Refusal } from '#base/errors.ts'
 import { encryptFor } from '#clients/encryption.ts'
 import { type Client, clientById } from '#clients/store.ts'
 import { type NewDelivery, queueDelivery } from '#deliveries/queue.ts'
+import type { Outcome } from '#notices/store.ts'
 import { stopTelling } from '#notices/tell.ts'
 import { cancel } from '#outbox/store.ts'
 import type { Transaction } from '#store/database.ts'
@@ -73,7 +74,7 @@ export async function approveRequest(
       address,
       at,
     })
-    await tidy(tx, id, at)
+    await tidy(tx, id, 'approved', at)
     return { status: 'approved', redirectTo: await handOver(tx, context, { request, client, prepared }, at) }
   })
 }
@@ -151,8 +152,8 @@ function payloadOf({ payloads }: RequestContext, { protocol }: TokenRequest, { t
 }
 
 /** Clears away what only a pending request needs. */
-export async function tidy(tx: Transaction, requestId: string, now: number): Promise<void> {
+export async function tidy(tx: Transaction, requestId: string, outcome: Outcome, now: number): Promise<void> {
   await deleteReviews(tx, requestId)
   await cancel(tx, 'expire', requestId)
-  await stopTelling(tx, requestId, now)
+  await stopTelling(tx, { requestId, outcome }, now)
 }

@@ -21,7 +21,7 @@ export async function expireInside(tx: Transaction, id: string, now: number): Pr
   const request = await expireRequestRow(tx, id, now)
   if (!request) return
   await deleteReviews(tx, id)
-  await stopTelling(tx, id, now)
+  await stopTelling(tx, { requestId: id, outcome: 'expired' }, now)
   const { userId, clientId, expiresAt } = request
   await recordEvent(tx, { kind: 'expired', actor: 'system', requestId: id, userId, clientId, at: expiresAt })
 }

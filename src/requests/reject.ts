@@ -49,6 +49,6 @@ export async function rejectInside(
     address,
     at,
   })
-  await tidy(tx, id, at)
+  await tidy(tx, id, 'rejected', at)
   return { status: 'rejected', redirectTo: redirectWith(request, { error: 'access_denied' }) }
 }

@@ -29,6 +29,6 @@ export async function withdrawRequest(
       clientId,
       at,
     })
-    await tidy(tx, id, at)
+    await tidy(tx, id, 'withdrawn', at)
   })
 }

@@ -3,11 +3,11 @@ import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { newId } from '#base/ids.ts'
 import { jsonLog } from '#base/log.ts'
 import { createVault } from '#base/seal.ts'
 import { ChannelFailed, type Message } from '#notices/channel.ts'
 import { accessRequestTemplate } from '../../../demo/whatsapp/template.ts'
+import { newMessage } from '../../../test/support/message.ts'
 import { startWhatsappApi, type WhatsappApiOptions } from '../../../test/support/whatsapp-api.ts'
 import { createWhatsappChannel, type WhatsappSettings } from './channel.ts'
 
@@ -200,15 +200,6 @@ test('a sending ends when it is told to', async () => {
   await using stage = await startStage()
   stage.api.before(() => new Promise(() => {}))
   await assert.rejects(stage.send(newMessage(), AbortSignal.timeout(50)), { name: 'TimeoutError' })
-})
-
-const newMessage = (message: Partial<Message> = {}): Message => ({
-  noticeId: newId('ntc'),
-  requestId: newId('req'),
-  address: '919812345678',
-  clientName: 'Northwind Research',
-  expiresAt: Date.now() + 60_000,
-  ...message,
 })
 
 /** A channel before the API, or before a stranger that answers the same to everything. */

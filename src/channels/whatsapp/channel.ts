@@ -72,7 +72,10 @@ export function createWhatsappChannel(settings: WhatsappSettings, { vault, log }
           status: answer.status,
           advice,
         })
-      throw new ChannelFailed(kind, `WhatsApp did not take the message: ${kind}.`, retryAfterMs)
+      throw new ChannelFailed(kind, `WhatsApp did not take the message: ${kind}.`, {
+        retryAfterMs,
+        isGone: kind === 'undeliverable',
+      })
     },
   }
 }

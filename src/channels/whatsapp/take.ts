@@ -104,6 +104,7 @@ async function takeStatus(
   const { kind, advice } = meaningOfReport(errorCode)
   if (advice) log.warn('WhatsApp does not deliver our messages.', { kind, code: errorCode, advice })
   await advanceNotice(tx, notice, 'failed', at, kind)
+  if (kind === 'undeliverable') await setContactState(tx, notice.contactId, 'unreachable')
 }
 
 /** Nothing more is sent to a suspended contact, and nothing it says decides. */

@@ -11,7 +11,7 @@ import { jsonLog } from '#base/log.ts'
 import { createVault } from '#base/seal.ts'
 import { insertClient, UNSAID } from '#clients/store.ts'
 import { createServer } from '#http/server.ts'
-import { addContact } from '#notices/contacts.ts'
+import { addPhone } from '#notices/contacts.ts'
 import { notifyHandler } from '#notices/send.ts'
 import { contactsOfUser, setContactState } from '#notices/store.ts'
 import { startWorker } from '#outbox/worker.ts'
@@ -456,7 +456,7 @@ async function startStage() {
   const phone = '919812345678'
   const site = { origin: 'https://sign.example.com', rpId: 'sign.example.com' }
   const { userId } = await addUser({ db, now, site }, { handle: 'asha' }, (tx, userId) =>
-    addContact(tx, { userId, channel: 'whatsapp', address: `+${phone}` }, at),
+    addPhone(tx, { userId, channel: 'whatsapp', phone: `+${phone}` }, at),
   )
 
   const ask = async () => {

@@ -194,7 +194,14 @@ create table contacts (
   address text collate "C" not null,
   -- The messenger's own id of the user, learned from what it sends us.
   scoped_id text collate "C",
-  state text collate "C" not null check (state in ('active', 'suspended')),
+  -- What else the channel needs to reach them, for instance the keys of a browser; sealed by the channel.
+  sealed bytea,
+  -- What the user knows it by, and the language they read there.
+  label text,
+  language text collate "C",
+  -- The session that added it: when its user ends that session, the device is no longer told.
+  session_id text collate "C",
+  state text collate "C" not null check (state in ('active', 'suspended', 'unreachable')),
   created_at bigint not null,
   unique (channel, address)
 );
@@ -208,6 +215,8 @@ create table notices (
   user_id text collate "C" not null,
   contact_id text collate "C" not null,
   channel text collate "C" not null,
+  -- What is told: that a request waits, or how one ended that was told of.
+  about text collate "C" not null check (about in ('waiting', 'approved', 'rejected', 'expired', 'withdrawn')),
   state text collate "C" not null check (state in ('queued', 'sent', 'delivered', 'shown', 'failed', 'cancelled')),
   external_id text collate "C",
   failure text collate "C",

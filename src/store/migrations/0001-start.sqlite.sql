@@ -193,7 +193,14 @@ create table contacts (
   address text not null,
   -- The messenger's own id of the user, learned from what it sends us.
   scoped_id text,
-  state text not null check (state in ('active', 'suspended')),
+  -- What else the channel needs to reach them, for instance the keys of a browser; sealed by the channel.
+  sealed blob,
+  -- What the user knows it by, and the language they read there.
+  label text,
+  language text,
+  -- The session that added it: when its user ends that session, the device is no longer told.
+  session_id text,
+  state text not null check (state in ('active', 'suspended', 'unreachable')),
   created_at integer not null,
   unique (channel, address)
 ) strict, without rowid;
@@ -207,6 +214,8 @@ create table notices (
   user_id text not null,
   contact_id text not null,
   channel text not null,
+  -- What is told: that a request waits, or how one ended that was told of.
+  about text not null check (about in ('waiting', 'approved', 'rejected', 'expired', 'withdrawn')),
   state text not null check (state in ('queued', 'sent', 'delivered', 'shown', 'failed', 'cancelled')),
   external_id text,
   failure text,

@@ -1,0 +1,13 @@
+import type { Vault } from '#base/seal.ts'
+
+const PURPOSE = 'push_receipt'
+
+/** What a browser sends back once it has shown a notice. It tells us only which one. */
+export const receiptOf = (vault: Vault, noticeId: string): string =>
+  `${noticeId}.${vault.mac(PURPOSE, noticeId)}`
+
+/** @returns the id of the notice, if we wrote the receipt */
+export function noticeOfReceipt(vault: Vault, receipt: string): string | undefined {
+  const [, noticeId = '', mac = ''] = /^([^.]+)\.([\w-]+)$/.exec(receipt) ?? []
+  return vault.isMac(PURPOSE, noticeId, mac) ? noticeId : undefined
+}

@@ -1,0 +1,45 @@
+import type { Message } from '#notices/channel.ts'
+
+/** What a notice says in one language. `{app}` is the name of whoever asks. */
+type Texts = Record<Message['about'], { title: string; body: string }>
+
+const TEXTS: Record<string, Texts> = {
+  en: {
+    waiting: {
+      title: '{app} asks for access',
+      body: 'Open to see the request. Approve it only if you expected it.',
+    },
+    approved: { title: 'Access given to {app}', body: 'Was this not you? Open to take it back.' },
+    rejected: { title: 'Rejected', body: 'Nothing was given to {app}.' },
+    expired: { title: 'Too late', body: 'The request of {app} has expired. Nothing was given.' },
+    withdrawn: { title: 'No longer needed', body: '{app} has taken its request back.' },
+  },
+  hi: {
+    waiting: {
+      title: '{app} पहुँच माँग रहा है',
+      body: 'अनुरोध देखने के लिए खोलें। तभी मंज़ूर करें जब आप इसकी अपेक्षा कर रहे थे।',
+    },
+    approved: { title: '{app} को पहुँच दी गई', body: 'यह आपने नहीं किया? वापस लेने के लिए खोलें।' },
+    rejected: { title: 'अस्वीकार किया गया', body: '{app} को कुछ नहीं दिया गया।' },
+    expired: { title: 'समय निकल गया', body: '{app} का अनुरोध समाप्त हो गया। कुछ नहीं दिया गया।' },
+    withdrawn: { title: 'अब ज़रूरत नहीं', body: '{app} ने अपना अनुरोध वापस ले लिया।' },
+  },
+}
+
+/** Languages that a notice can be written in. */
+export const LANGUAGES = Object.keys(TEXTS)
+
+/** Longest name of an app on a lock screen, in characters. */
+const LONGEST_NAME = 60
+
+/** @param language BCP 47; English where there is no text in it */
+export function textsOf(
+  { about, clientName }: Pick<Message, 'about' | 'clientName'>,
+  language: string | null,
+) {
+  const known = language && language in TEXTS ? language : 'en'
+  const { title, body } = (TEXTS[known] as Texts)[about]
+  const name = [...clientName].slice(0, LONGEST_NAME).join('')
+  const filled = (text: string) => text.replace('{app}', () => name)
+  return { lang: known, title: filled(title), body: filled(body) }
+}
