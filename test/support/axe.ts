@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Page } from 'playwright-core'
+
+/** Rules of WCAG 2.2 up to level AA, and what axe holds to be good practice. */
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
+
+/**
+ * Fails when axe finds something on the page as it stands that keeps a person out. It sees about a third of what there
+ * is to see, so it stands beside the keyboard and the eye, not in their place.
+ *
+ * @param what which page in which state, for the message
+ */
+export async function accessible(page: Page, what: string): Promise<void> {
+  // All in this very document: axe would otherwise open a page of its own to put frames together, and we have none.
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).withTags(TAGS).analyze()
+  const found = violations.map(({ id, help, nodes }) => ({
+    rule: id,
+    help,
+    where: nodes.map(({ target, failureSummary }) => `${target.join(' ')}: ${failureSummary}`),
+  }))
+  assert.deepEqual(found, [], what)
+}
+
+/** The same on light and on dark paper. */
+export async function accessibleOnAnyPaper(page: Page, what: string): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    await accessible(page, `${what}, ${colorScheme}`)
+  }
+}
