@@ -24,6 +24,7 @@ import { whatsappRoutes } from '#channels/whatsapp/webhook.ts'
 import { gatherSecretUses } from '#clients/uses.ts'
 import { deliverHandler } from '#deliveries/deliver.ts'
 import { proveHandler } from '#deliveries/proof.ts'
+import { documentRoutes } from '#http/documents.ts'
 import { healthRoutes } from '#http/health.ts'
 import { callLimit } from '#http/limits.ts'
 import { pageRoutes } from '#http/pages.ts'
@@ -58,13 +59,15 @@ export interface App {
   stop(): Promise<void>
 }
 
-interface AppOptions {
+export interface AppOptions {
   config: Config
   log: Log
   now?: Clock
   steady?: Clock
   /** Folder of the built pages. */
   pages: string
+  /** Is handed the server before any route is added, for instance to describe them all. */
+  watchRoutes?: (server: Server) => Promise<void>
 }
 
 /** Opens the store of the settings, in the form this release wants. The commands use it too, also while a server runs. */
@@ -92,6 +95,7 @@ export async function startApp({
   now = Date.now,
   steady = steadyClock,
   pages,
+  watchRoutes,
 }: AppOptions): Promise<App> {
   const db = await openStore(config, now)
   const vault = await openVault(db, config, log)
@@ -102,6 +106,7 @@ export async function startApp({
     proxy: config.outboundProxy,
   })
   const server = createServer({ log, trustProxy: config.trustProxy ?? false, onBadUrl: upstoxBadUrl })
+  await watchRoutes?.(server)
 
   const origin = config.url ?? `http://localhost:${config.port}`
   const site = siteOf(origin, config)
@@ -153,6 +158,7 @@ export async function startApp({
   await upstoxRoutes(server, context)
   if (whatsapp) await whatsappRoutes(server, context, whatsapp)
   healthRoutes(server, () => db.read(sql`select 1 as ready`))
+  documentRoutes(server, { folder: pages, isSecure: origin.startsWith('https:') })
   await pageRoutes(server, { folder: pages, isSecure: origin.startsWith('https:') })
 
   const deliver = startWorker(context, 'deliver', deliverHandler(context))

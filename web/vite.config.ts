@@ -1,8 +1,10 @@
 import { defineConfig } from 'vite'
+import { documents } from './docs/plugin.ts'
 
 export default defineConfig({
   root: import.meta.dirname,
   publicDir: false,
+  plugins: [documents()],
   build: {
     outDir: 'dist',
     emptyOutDir: true,

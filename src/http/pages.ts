@@ -26,6 +26,17 @@ const CONTENT_SECURITY_POLICY = [
   "trusted-types 'none'",
 ].join('; ')
 
+/** What every page of ours is sent with. */
+export const pageHeaders = (isSecure: boolean) => ({
+  'content-security-policy': CONTENT_SECURITY_POLICY,
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy': 'publickey-credentials-get=(self), publickey-credentials-create=(self)',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-cache',
+  ...(isSecure ? { 'strict-transport-security': 'max-age=31536000' } : {}),
+})
+
 /** Addresses of the pages themselves; the page finds out which of them it is. */
 const PAGES = ['/', '/enrol', '/sign-in', '/r/:id', '/tokens', '/history', '/security', '/authorize', '/apps']
 
@@ -41,22 +52,14 @@ export async function pageRoutes(
 ) {
   const index = join(folder, 'index.html')
   if (!existsSync(index)) {
-    server.get('/', (_http, reply) =>
+    server.get('/', { schema: { hide: true } as object }, (_http, reply) =>
       reply.code(503).type('text/plain').send('The pages are not built yet. Run: npm run build\n'),
     )
     return
   }
   const shell = await readFile(index, 'utf8')
   const sendShell = (reply: FastifyReply, status: number) => {
-    reply.headers({
-      'content-security-policy': CONTENT_SECURITY_POLICY,
-      'cross-origin-opener-policy': 'same-origin',
-      'cross-origin-resource-policy': 'same-origin',
-      'permissions-policy': 'publickey-credentials-get=(self), publickey-credentials-create=(self)',
-      'referrer-policy': 'no-referrer',
-      'cache-control': 'no-cache',
-      ...(isSecure ? { 'strict-transport-security': 'max-age=31536000' } : {}),
-    })
+    reply.headers(pageHeaders(isSecure))
     return reply.code(status).type('text/html; charset=utf-8').send(shell)
   }
 
@@ -65,6 +68,8 @@ export async function pageRoutes(
     root: folder,
     index: false,
     wildcard: false,
+    // The documents have routes of their own.
+    globIgnore: ['docs/**', 'openapi.json', 'llms*.txt'],
     maxAge: '365d',
     immutable: true,
   })

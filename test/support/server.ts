@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Clock, MINUTE } from '#base/clock.ts'
 import { jsonLog } from '#base/log.ts'
-import { startApp } from '../../src/app.ts'
+import { type AppOptions, startApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import { newDatabase } from './engine.ts'
 import { startPerson } from './person.ts'
@@ -19,10 +19,11 @@ interface Options {
   steady?: Clock
   data?: string
   pages?: string
+  watchRoutes?: AppOptions['watchRoutes']
 }
 
 /** A whole server in this process: real store, real sockets, any free port. */
-export async function startServer({ env = {}, now, steady = now, data, pages }: Options = {}) {
+export async function startServer({ env = {}, now, steady = now, data, pages, watchRoutes }: Options = {}) {
   const folder = data ?? (await mkdtemp(join(tmpdir(), 'countersign-')))
   const lines: string[] = []
   const database = env.COUNTERSIGN_DATABASE ?? (await newDatabase())
@@ -40,6 +41,7 @@ export async function startServer({ env = {}, now, steady = now, data, pages }: 
     pages: pages ?? fileURLToPath(new URL('../../web/dist/', import.meta.url)),
     ...(now ? { now } : {}),
     ...(steady ? { steady } : {}),
+    ...(watchRoutes ? { watchRoutes } : {}),
   })
 
   /** Calls by the admin key; throws unless it is answered with 2xx. */

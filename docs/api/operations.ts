@@ -1,0 +1,545 @@
+import type { RefusalCode } from '#base/errors.ts'
+import type { ShapeName } from './shapes.ts'
+
+/** Who may call: each asks for its own credentials. */
+export type Access = 'anyone' | 'client' | 'secret' | 'token' | 'user' | 'admin' | 'meta'
+
+export interface Operation {
+  /** What it does, as an order of a few words. */
+  summary: string
+  /** More, in a sentence or two. */
+  about?: string
+  tag: TagName
+  access: Access
+  /** Shape of the answer by status; null for one without a body, a media type for one that is no JSON. */
+  answers: Record<number, ShapeName | null | `${'text' | 'application'}/${string}`>
+  /** Noes besides those that come with the access and with a body. */
+  refusals?: readonly RefusalCode[]
+  /** Errors in Upstox's envelope; [status, code] for those that only this protocol has. */
+  upstox?: readonly (RefusalCode | readonly [number, string])[]
+  /** A request body that is read by hand, so that the route has no schema of it. */
+  body?: { type: string; properties: Record<string, [about: string, isNeeded: boolean]>; isJsonOnly?: true }
+  /** Headers of the answer that mean something. */
+  headers?: Record<string, string>
+  parameters?: Record<string, string>
+}
+
+export const tags = {
+  'Token requests': 'Ask for a token and follow what becomes of the ask. For clients.',
+  'Upstox login': 'The other calls of Upstox’s API that a client of it makes next.',
+  'Signing in': 'Passkeys and sessions. For our own pages; may change in any release.',
+  Approvals: 'What a user sees and decides. For our own pages; may change in any release.',
+  'My apps': 'Apps of the user who is signed in, and their deliveries. For our own pages.',
+  Operator: 'Users, apps and the state of the server, by the admin key.',
+  Channels: 'Where messengers report. Not for anybody else.',
+  Server: 'Health, and these documents.',
+} as const
+
+export type TagName = keyof typeof tags
+
+const CLIENT_STATES = [
+  'client_under_review',
+  'client_rejected',
+  'client_expired',
+  'client_disabled',
+  'client_deleted',
+] as const satisfies RefusalCode[]
+const OWN_APP = ['client_not_found'] as const satisfies RefusalCode[]
+const OWN_REQUEST = ['request_not_found'] as const satisfies RefusalCode[]
+
+/** Every operation there is, by method and path. One that is served and not named here fails `npm run check`. */
+export const operations: Record<string, Operation> = {
+  'POST /v3/login/auth/token/request/{client_id}': {
+    summary: 'Ask for an access token',
+    about:
+      'Upstox’s Access Token Request. The user is told, and after their approval the token is POSTed to the Notifier Webhook Endpoint of the app. A repeat while a request is open returns the open one and rings no phone again.',
+    tag: 'Token requests',
+    access: 'secret',
+    parameters: { client_id: 'Id of the app, which also says which user is asked' },
+    body: {
+      type: 'application/json',
+      properties: {
+        client_secret: ['Secret of the app', true],
+        reason: ['Why, at most 140 characters; shown to the user in plain text. Ours, not Upstox’s', false],
+      },
+    },
+    answers: { 200: 'UpstoxAccepted' },
+    headers: { location: 'Address of the request: its status, and by DELETE its withdrawal' },
+    upstox: [
+      [400, 'UDAPI1017'],
+      [400, 'UDAPI1024'],
+      'input_invalid',
+      'client_credentials_wrong',
+      'notifier_missing',
+      'notifier_refused',
+      'notifier_unproven',
+      'client_not_individual',
+      ...CLIENT_STATES,
+      'user_disabled',
+      'too_many_requests',
+    ],
+  },
+  'POST /v3/login/auth/token/request/': {
+    summary: 'Ask without naming an app',
+    about: 'Always refused, in words that say what is missing.',
+    tag: 'Upstox login',
+    access: 'anyone',
+    answers: {},
+    upstox: [[400, 'UDAPI1017']],
+  },
+  'GET /v1/requests/{id}': {
+    summary: 'Read the status of a request',
+    tag: 'Token requests',
+    access: 'client',
+    answers: { 200: 'AskStatus' },
+    refusals: OWN_REQUEST,
+  },
+  'DELETE /v1/requests/{id}': {
+    summary: 'Withdraw a request',
+    about: 'Works while nobody has decided; afterwards the answer names the state that won.',
+    tag: 'Token requests',
+    access: 'client',
+    answers: { 204: null },
+    refusals: [...OWN_REQUEST, 'request_settled'],
+  },
+  'DELETE /v2/logout': {
+    summary: 'End the token that is sent along',
+    tag: 'Upstox login',
+    access: 'token',
+    answers: { 200: 'UpstoxLoggedOut' },
+    upstox: ['token_invalid'],
+  },
+  'GET /v2/login/authorization/dialog': {
+    summary: 'Ask by way of the user’s own browser',
+    tag: 'Upstox login',
+    access: 'anyone',
+    parameters: {
+      client_id: 'Id of the app',
+      redirect_uri: 'The redirect address as registered',
+      response_type: 'Always `code`',
+      state: 'Comes back as it is',
+    },
+    answers: { 302: null },
+    headers: { location: 'The page on which the user decides' },
+    upstox: [[401, 'UDAPI100068'], 'input_invalid', ...CLIENT_STATES],
+  },
+  'POST /v2/login/authorization/token': {
+    summary: 'Exchange a code for a token',
+    tag: 'Upstox login',
+    access: 'secret',
+    body: {
+      type: 'application/x-www-form-urlencoded',
+      properties: {
+        client_id: ['Id of the app', true],
+        client_secret: ['Secret of the app', true],
+        code: ['The code that came with the redirect', true],
+        redirect_uri: ['The redirect address as registered', true],
+        grant_type: ['Always `authorization_code`', true],
+      },
+    },
+    answers: { 200: 'UpstoxToken' },
+    upstox: [
+      [400, 'UDAPI1017'],
+      [400, 'UDAPI1024'],
+      'input_invalid',
+      'client_credentials_wrong',
+      'code_wrong',
+      ...CLIENT_STATES,
+      'user_disabled',
+      'too_many_requests',
+    ],
+  },
+
+  'POST /v1/enrolment/options': {
+    summary: 'Begin a first passkey',
+    tag: 'Signing in',
+    access: 'anyone',
+    answers: { 200: 'EnrolmentOptions' },
+    refusals: ['enrolment_invalid', 'cross_origin', 'too_many_requests'],
+  },
+  'POST /v1/enrolment': {
+    summary: 'Keep a first passkey and sign in',
+    tag: 'Signing in',
+    access: 'anyone',
+    answers: { 201: 'SignedIn' },
+    headers: { 'set-cookie': 'The session' },
+    refusals: ['enrolment_invalid', 'assertion_refused', 'cross_origin', 'too_many_requests'],
+  },
+  'POST /v1/session/options': {
+    summary: 'Begin to sign in',
+    tag: 'Signing in',
+    access: 'anyone',
+    answers: { 200: 'Options' },
+    refusals: ['cross_origin', 'too_many_requests'],
+  },
+  'POST /v1/session': {
+    summary: 'Sign in with a passkey',
+    tag: 'Signing in',
+    access: 'anyone',
+    answers: { 201: 'SignedIn' },
+    headers: { 'set-cookie': 'The session' },
+    refusals: ['assertion_refused', 'user_disabled', 'cross_origin'],
+  },
+  'DELETE /v1/session': {
+    summary: 'Sign out',
+    tag: 'Signing in',
+    access: 'user',
+    answers: { 204: null },
+  },
+  'GET /v1/me': {
+    summary: 'Read who is signed in',
+    tag: 'Signing in',
+    access: 'user',
+    answers: { 200: 'Me' },
+  },
+  'GET /v1/me/passkeys': {
+    summary: 'List passkeys',
+    tag: 'Signing in',
+    access: 'user',
+    answers: { 200: 'Passkeys' },
+  },
+  'POST /v1/me/passkeys/options': {
+    summary: 'Begin one more passkey',
+    tag: 'Signing in',
+    access: 'user',
+    answers: { 200: 'Options' },
+    refusals: ['user_not_found', 'user_disabled'],
+  },
+  'POST /v1/me/passkeys': {
+    summary: 'Keep one more passkey',
+    tag: 'Signing in',
+    access: 'user',
+    answers: { 201: 'Made' },
+    refusals: ['assertion_refused'],
+  },
+  'DELETE /v1/me/passkeys/{id}': {
+    summary: 'Remove a passkey',
+    tag: 'Signing in',
+    access: 'user',
+    answers: { 204: null },
+    refusals: ['passkey_not_found', 'last_passkey'],
+  },
+  'GET /v1/me/sessions': {
+    summary: 'List sessions',
+    tag: 'Signing in',
+    access: 'user',
+    answers: { 200: 'Sessions' },
+  },
+  'DELETE /v1/me/sessions/{id}': {
+    summary: 'End a session',
+    tag: 'Signing in',
+    access: 'user',
+    answers: { 204: null },
+    refusals: ['session_not_found'],
+  },
+
+  'GET /v1/me/contacts': {
+    summary: 'List where one is told',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'Contacts' },
+  },
+  'DELETE /v1/me/contacts/{id}': {
+    summary: 'Stop being told somewhere',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 204: null },
+    refusals: ['contact_not_found'],
+  },
+  'GET /v1/me/push': {
+    summary: 'Read the key that a browser subscribes with',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'PushKey' },
+  },
+  'PUT /v1/me/push': {
+    summary: 'Be told by this browser',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'PushContact', 201: 'PushContact' },
+    refusals: ['push_refused'],
+  },
+  'DELETE /v1/me/push': {
+    summary: 'Stop being told by this browser',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 204: null },
+  },
+  'POST /v1/push/shown': {
+    summary: 'Report that a notice was shown',
+    about: 'By the receipt in the notice, also after the session has ended.',
+    tag: 'Approvals',
+    access: 'anyone',
+    answers: { 204: null },
+    refusals: ['receipt_wrong', 'cross_origin'],
+  },
+
+  'GET /v1/me/requests': {
+    summary: 'List requests, newest first',
+    tag: 'Approvals',
+    access: 'user',
+    parameters: { status: 'Only those in this state', cursor: '`next` of the page before' },
+    answers: { 200: 'RequestPage' },
+  },
+  'GET /v1/me/requests/{id}': {
+    summary: 'Read a request',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'RequestDetail' },
+    refusals: OWN_REQUEST,
+  },
+  'POST /v1/me/requests/{id}/review': {
+    summary: 'Begin a decision',
+    about: 'Answers the exact text to show, which is what the passkey signs.',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'Review' },
+    refusals: [...OWN_REQUEST, 'request_settled'],
+  },
+  'POST /v1/me/requests/{id}/approve': {
+    summary: 'Approve with a passkey',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'Decided' },
+    refusals: [...OWN_REQUEST, 'request_settled', 'review_expired', 'approval_changed', 'assertion_refused'],
+  },
+  'POST /v1/me/requests/{id}/reject': {
+    summary: 'Reject',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'Decided' },
+    refusals: [...OWN_REQUEST, 'request_settled'],
+  },
+  'GET /v1/me/requests/{id}/evidence': {
+    summary: 'Take the proof of an approval along',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'Evidence' },
+    refusals: OWN_REQUEST,
+  },
+  'GET /v1/me/events': {
+    summary: 'Hear of changes as they come',
+    about: 'Server-sent events named `request`; 204 when 20 streams of this user are open already.',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'text/event-stream', 204: null },
+  },
+  'GET /v1/me/tokens': {
+    summary: 'List tokens that are out',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'Tokens' },
+  },
+  'DELETE /v1/me/tokens/{id}': {
+    summary: 'Revoke a token',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 204: null },
+    refusals: ['token_not_found'],
+  },
+  'POST /v1/me/test-request': {
+    summary: 'Send oneself a test request',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 201: 'Opened' },
+  },
+  'POST /v1/me/authorizations': {
+    summary: 'Open a request that began in the browser',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 201: 'Opened' },
+    refusals: [...OWN_APP, 'redirect_wrong', ...CLIENT_STATES],
+  },
+
+  'GET /v1/me/apps': {
+    summary: 'List apps',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 200: 'Apps' },
+  },
+  'POST /v1/me/apps': {
+    summary: 'Make an app',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 201: 'NewAppSecrets' },
+    refusals: [
+      'app_name_missing',
+      'notifier_refused',
+      'redirect_wrong',
+      'encryption_key_refused',
+      'scope_wrong',
+    ],
+  },
+  'GET /v1/me/apps/{id}': {
+    summary: 'Read an app',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 200: 'AppCard' },
+    refusals: OWN_APP,
+  },
+  'PATCH /v1/me/apps/{id}': {
+    summary: 'Change an app',
+    about: 'What is not said stays as it is. Another notifier URL must be proven anew.',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 200: 'AppCard' },
+    refusals: [
+      ...OWN_APP,
+      'app_name_missing',
+      'notifier_refused',
+      'redirect_wrong',
+      'encryption_key_refused',
+      'scope_wrong',
+    ],
+  },
+  'DELETE /v1/me/apps/{id}': {
+    summary: 'Remove an app',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 204: null },
+    refusals: OWN_APP,
+  },
+  'POST /v1/me/apps/{id}/secrets': {
+    summary: 'Make one more client secret',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 201: 'NewAppSecrets' },
+    refusals: [...OWN_APP, 'secrets_full'],
+  },
+  'DELETE /v1/me/apps/{id}/secrets/{secret}': {
+    summary: 'Remove a client secret',
+    tag: 'My apps',
+    access: 'user',
+    parameters: { secret: 'Id of the secret' },
+    answers: { 204: null },
+    refusals: [...OWN_APP, 'last_secret'],
+  },
+  'POST /v1/me/apps/{id}/signing-secrets': {
+    summary: 'Make a new signing secret',
+    about: 'The one before goes on signing for a day.',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 201: 'SigningSecret' },
+    refusals: OWN_APP,
+  },
+  'GET /v1/me/apps/{id}/deliveries': {
+    summary: 'List deliveries, newest first',
+    tag: 'My apps',
+    access: 'user',
+    parameters: { cursor: '`next` of the page before' },
+    answers: { 200: 'Deliveries' },
+    refusals: OWN_APP,
+  },
+  'GET /v1/me/apps/{id}/deliveries/{delivery}/attempts': {
+    summary: 'List the attempts of a delivery',
+    tag: 'My apps',
+    access: 'user',
+    parameters: { delivery: 'Id of the delivery' },
+    answers: { 200: 'Attempts' },
+    refusals: [...OWN_APP, 'delivery_not_found'],
+  },
+  'POST /v1/me/apps/{id}/deliveries/{delivery}/resend': {
+    summary: 'Send a delivery now',
+    tag: 'My apps',
+    access: 'user',
+    parameters: { delivery: 'Id of the delivery' },
+    answers: { 202: 'Queued' },
+    refusals: [...OWN_APP, 'delivery_not_found', 'delivery_over'],
+  },
+  'POST /v1/me/apps/{id}/recover': {
+    summary: 'Send all deliveries that wait',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 202: 'Count' },
+    refusals: OWN_APP,
+  },
+  'POST /v1/me/apps/{id}/test-delivery': {
+    summary: 'Send a sample to the endpoint now',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 200: 'TrialCard' },
+    refusals: [...OWN_APP, 'notifier_missing'],
+  },
+  'POST /v1/me/apps/{id}/check-notifier': {
+    summary: 'Check the endpoint now',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 200: 'NotifierCard' },
+    refusals: [...OWN_APP, 'notifier_missing'],
+  },
+
+  'POST /v1/admin/users': {
+    summary: 'Add a user',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 201: 'NewUser' },
+    refusals: ['handle_taken', 'contact_taken', 'phone_invalid'],
+  },
+  'POST /v1/admin/clients': {
+    summary: 'Register an app',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 201: 'NewAppSecrets' },
+    refusals: [
+      'user_not_found',
+      'app_name_missing',
+      'notifier_refused',
+      'redirect_wrong',
+      'encryption_key_refused',
+      'scope_wrong',
+    ],
+  },
+  'POST /v1/admin/clients/{id}/state': {
+    summary: 'Accept, refuse or switch off an app',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 204: null },
+    refusals: OWN_APP,
+  },
+
+  'GET /channels/whatsapp/webhook': {
+    summary: 'Show Meta that the address is ours',
+    tag: 'Channels',
+    access: 'meta',
+    answers: { 200: 'text/plain' },
+    refusals: ['verify_token_wrong'],
+  },
+  'POST /channels/whatsapp/webhook': {
+    summary: 'Take taps and statuses of WhatsApp messages',
+    tag: 'Channels',
+    access: 'meta',
+    answers: { 200: null },
+    refusals: ['signature_wrong', 'input_invalid'],
+  },
+
+  'GET /livez': {
+    summary: 'Ask whether the process lives',
+    tag: 'Server',
+    access: 'anyone',
+    answers: { 200: 'Health' },
+  },
+  'GET /readyz': {
+    summary: 'Ask whether it can do its work',
+    tag: 'Server',
+    access: 'anyone',
+    answers: { 200: 'Health' },
+  },
+  'GET /openapi.json': {
+    summary: 'Read this document',
+    tag: 'Server',
+    access: 'anyone',
+    answers: { 200: 'application/json' },
+  },
+  'GET /llms.txt': {
+    summary: 'List the documents, for programs that read',
+    tag: 'Server',
+    access: 'anyone',
+    answers: { 200: 'text/plain' },
+  },
+  'GET /llms-full.txt': {
+    summary: 'Read all documents in one text',
+    tag: 'Server',
+    access: 'anyone',
+    answers: { 200: 'text/plain' },
+  },
+}

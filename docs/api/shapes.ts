@@ -1,0 +1,402 @@
+import { type Static, type TSchema, Type } from 'typebox'
+import type * as contract from '#api/contract.ts'
+import type { Evidence as EvidenceFile } from '#requests/evidence.ts'
+
+/** What answers hold. Where `src/api/contract.ts` has the type, the compiler sees to it that both say the same. */
+
+type Proof<T, S extends TSchema> = [T, Static<S>] extends [Static<S>, T] ? [] : [differs: never]
+/** A schema that mirrors a type. */
+const of =
+  <T>() =>
+  <S extends TSchema>(schema: S, ..._proof: Proof<T, S>): S =>
+    schema
+
+const oneOf = <const T extends string>(...words: T[]) => Type.Enum(words as [T, ...T[]])
+const OrNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
+const Text = (description: string) => Type.String({ description })
+const Time = (description: string) => Type.Integer({ description: `${description}, epoch milliseconds, UTC` })
+const Whatever = Type.Record(Type.String(), Type.Unknown())
+
+const RequestStatus = of<contract.RequestStatus>()(
+  oneOf('pending', 'approved', 'rejected', 'expired', 'withdrawn'),
+)
+const DeliveryState = oneOf('queued', 'delivered', 'undeliverable')
+const AttemptState = oneOf('started', 'succeeded', 'failed', 'unknown')
+const TokenState = oneOf('active', 'revoked', 'expired')
+const App = Type.Object({ id: Type.String(), name: Type.String() })
+
+const Problem = Type.Object(
+  {
+    type: Text('Always `about:blank`: the code says which problem it is'),
+    title: Text('Name of the HTTP status'),
+    status: Type.Integer({ description: 'HTTP status' }),
+    code: Text('Stable across releases; decide by this'),
+    detail: Text('A sentence for people, which may change'),
+    state: Type.Optional(RequestStatus),
+    request_id: Type.Optional(Text('Finds the line in the log of the operator')),
+    retry_after: Type.Optional(Type.Integer({ description: 'Seconds until the next try may help' })),
+  },
+  { description: 'RFC 9457 problem details.' },
+)
+
+const UpstoxError = Type.Object(
+  {
+    status: Type.Literal('error'),
+    errors: Type.Array(
+      Type.Object({
+        errorCode: Text('Code, for instance `UDAPI1123`'),
+        message: Text('A sentence for people'),
+        propertyPath: Type.Null(),
+        invalidValue: Type.Null(),
+        error_code: Text('The same code, in the other spelling'),
+        property_path: Type.Null(),
+        invalid_value: Type.Null(),
+      }),
+    ),
+  },
+  { description: 'The error envelope of Upstox, with both spellings of each name.' },
+)
+
+const Health = Type.Object({ status: Type.Literal('ok') })
+
+const UpstoxAccepted = Type.Object({
+  status: Type.Literal('success'),
+  data: Type.Object({
+    authorization_expiry: Text('When the request ends, epoch milliseconds, as a string'),
+    notifier_url: Text('Where the token will be sent'),
+  }),
+})
+const UpstoxLoggedOut = Type.Object({ status: Type.Literal('success'), data: Type.Boolean() })
+const UpstoxToken = Type.Object({
+  email: Type.Null(),
+  exchanges: Type.Array(Type.String()),
+  products: Type.Array(Type.String()),
+  broker: Type.String(),
+  user_id: Type.String(),
+  user_name: Type.String(),
+  order_types: Type.Array(Type.String()),
+  user_type: Type.String(),
+  poa: Type.Boolean(),
+  is_active: Type.Boolean(),
+  access_token: Type.String(),
+  extended_token: Type.Null(),
+})
+
+const TokenDelivery = Type.Object({
+  client_id: Type.String(),
+  user_id: Type.String(),
+  access_token: Type.String(),
+  token_type: Type.Literal('Bearer'),
+  expires_at: Text('Epoch milliseconds, as a string'),
+  issued_at: Text('Epoch milliseconds, as a string'),
+  message_type: oneOf('access_token', 'test'),
+})
+const NotifierCheck = Type.Object({
+  client_id: Type.String(),
+  message_type: Type.Literal('check'),
+  challenge: Type.String(),
+})
+
+const AskStatus = Type.Object(
+  {
+    id: Type.String(),
+    status: RequestStatus,
+    requested_at: Time('When it was asked'),
+    expires_at: Time('When it ends by itself'),
+    settled_at: OrNull(Time('When it was decided or ended')),
+    delivery: OrNull(
+      Type.Object({
+        id: Text('The `webhook-id` of the POST'),
+        status: DeliveryState,
+        settled_at: OrNull(Time('When it was taken or given up')),
+        attempts: Type.Array(
+          Type.Object({
+            number: Type.Integer(),
+            status: AttemptState,
+            started_at: Time('Begin'),
+            ended_at: OrNull(Time('End')),
+            http_status: OrNull(Type.Integer({ description: 'Status that the endpoint answered' })),
+            failure: OrNull(Text('Kind of fault, for instance `timeout`')),
+          }),
+        ),
+      }),
+    ),
+    timeline: Type.Array(Type.Object({ event: Type.String(), at: Time('When') })),
+  },
+  { description: 'What became of a request, for the client that asked.' },
+)
+
+const requestCard = {
+  id: Type.String(),
+  status: RequestStatus,
+  client: App,
+  reason: OrNull(Text('Why it was asked, in the words of the app')),
+  requested_at: Time('When it was asked'),
+  expires_at: Time('When it ends by itself'),
+  settled_at: OrNull(Time('When it was decided or ended')),
+}
+const RequestCard = of<contract.RequestCard>()(Type.Object(requestCard))
+const RequestPage = of<contract.RequestPage>()(
+  Type.Object({ requests: Type.Array(RequestCard), next: OrNull(Text('Cursor of the next page')) }),
+)
+const RequestDetail = of<contract.RequestDetail>()(
+  Type.Object({
+    ...requestCard,
+    from: OrNull(Text('Network address the request came from')),
+    notifier_url: OrNull(Text('Where the token goes')),
+    token_expires_at: Time('When the token ends, or would end'),
+    approvals_before: Type.Integer(),
+    last_approved_at: OrNull(Time('Last approval for this app')),
+    token: OrNull(Type.Object({ id: Type.String(), state: TokenState })),
+    delivery: OrNull(
+      Type.Object({
+        state: DeliveryState,
+        attempts: Type.Integer(),
+        delivered_at: OrNull(Time('When it was taken')),
+      }),
+    ),
+    redirect_to: OrNull(Text('Where the browser goes after a decision')),
+    timeline: Type.Array(
+      Type.Object({ kind: Type.String(), at: Time('When'), detail: OrNull(Type.String()) }),
+    ),
+  }),
+)
+const Review = of<contract.Review>()(
+  Type.Object({
+    approval: Text('Canonical JSON (RFC 8785) of what is shown and signed'),
+    nonce: Text('32 bytes, base64url'),
+    options: Whatever,
+  }),
+)
+const Decided = Type.Object({ status: RequestStatus, redirect_to: OrNull(Type.String()) })
+const Evidence = of<EvidenceFile>()(
+  Type.Object(
+    {
+      v: Type.Literal(1),
+      approval: Text('The text that was shown, to the byte'),
+      nonce: Text('32 bytes, base64url'),
+      origin: Type.String(),
+      rp_id: Type.String(),
+      decided_at: Time('Of the server, not signed'),
+      passkey: Type.Object({
+        id: Type.String(),
+        public_key: Text('COSE key, base64url'),
+        registered_at: Time('When it was added'),
+      }),
+      assertion: Type.Object({
+        authenticator_data: Type.String(),
+        client_data_json: Type.String(),
+        signature: Type.String(),
+        user_handle: OrNull(Type.String()),
+      }),
+    },
+    { description: 'What `countersign evidence verify` takes.' },
+  ),
+)
+
+const Options = Type.Object({ options: Whatever })
+const EnrolmentOptions = of<contract.EnrolmentOptions>()(
+  Type.Object({
+    options: Whatever,
+    user: Type.Object({ handle: Type.String(), name: OrNull(Type.String()) }),
+  }),
+)
+const SignedIn = Type.Object({ user_id: Type.String() })
+const Me = of<contract.Me>()(
+  Type.Object({
+    user_id: Type.String(),
+    handle: Type.String(),
+    name: OrNull(Type.String()),
+    session_id: Type.String(),
+    channels: Type.Array(Type.String()),
+  }),
+)
+const PasskeyCard = of<contract.PasskeyCard>()(
+  Type.Object({
+    id: Type.String(),
+    label: Type.String(),
+    created_at: Time('When it was added'),
+    last_used_at: OrNull(Time('Last use')),
+    synced: Type.Boolean({ description: 'Also works on the other devices of the user' }),
+  }),
+)
+const SessionCard = of<contract.SessionCard>()(
+  Type.Object({
+    id: Type.String(),
+    current: Type.Boolean(),
+    user_agent: OrNull(Type.String()),
+    address: OrNull(Type.String()),
+    created_at: Time('Sign-in'),
+    last_seen_at: Time('Last use'),
+  }),
+)
+const ContactCard = of<contract.ContactCard>()(
+  Type.Object({
+    id: Type.String(),
+    channel: Text('`webpush`, `whatsapp`, …'),
+    address: OrNull(Text('A phone number; null where the address says nothing to people')),
+    label: OrNull(Text('`user-agent` of a browser')),
+    state: oneOf('active', 'suspended', 'unreachable'),
+    created_at: Time('When it was added'),
+  }),
+)
+const TokenCard = of<contract.TokenCard>()(
+  Type.Object({
+    id: Type.String(),
+    client: App,
+    request_id: Type.String(),
+    state: TokenState,
+    issued_at: Time('When it was issued'),
+    expires_at: Time('When it ends'),
+    revoked_at: OrNull(Time('When it was revoked')),
+    delivery: OrNull(Type.Object({ state: DeliveryState })),
+  }),
+)
+
+const NotifierCard = of<contract.NotifierCard>()(
+  Type.Object({
+    state: oneOf('unproven', 'proven', 'gone'),
+    note: OrNull(Text('What was wrong at the last check')),
+    checked_at: Time('Last check'),
+  }),
+)
+const AppCard = of<contract.AppCard>()(
+  Type.Object({
+    client_id: Type.String(),
+    kind: oneOf('individual', 'initiator'),
+    name: Type.String(),
+    state: oneOf('under_review', 'active', 'rejected', 'expired', 'disabled'),
+    review: OrNull(
+      Type.Object({ note: OrNull(Text('Why it was turned down')), reviewed_at: Time('The operator’s word') }),
+    ),
+    deletes_at: OrNull(Time('When it is deleted for good; until then it can be taken back')),
+    purpose: OrNull(Type.String()),
+    redirect_url: OrNull(Type.String()),
+    postback_url: OrNull(Type.String()),
+    notifier_url: OrNull(Type.String()),
+    notifier: OrNull(NotifierCard),
+    encryption_key: OrNull(Type.Object({ kid: Type.String(), alg: Type.String() })),
+    delivery_mode: oneOf('push', 'ping', 'poll'),
+    scope: Text('With spaces between; empty for the whole account'),
+    token_life: OrNull(
+      Type.Integer({ description: 'Seconds from the ask; null for the rule of the server' }),
+    ),
+    created_at: Time('When it was made'),
+    secrets: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        prefix: Text('First characters of the secret'),
+        created_at: Time('When it was made'),
+        last_used_at: OrNull(Time('Last use, within half a minute')),
+      }),
+    ),
+  }),
+)
+const NewAppSecrets = of<contract.NewAppSecrets>()(
+  Type.Object(
+    {
+      client_id: Type.String(),
+      client_secret: Type.String(),
+      signing_secret: Type.Optional(Text('`whsec_…`, verifies deliveries (Standard Webhooks)')),
+    },
+    { description: 'Shown this once.' },
+  ),
+)
+const DeliveryCard = of<contract.DeliveryCard>()(
+  Type.Object({
+    id: Type.String(),
+    request_id: Type.String(),
+    state: DeliveryState,
+    url: Type.String(),
+    attempts: Type.Integer(),
+    created_at: Time('When it became due'),
+    settled_at: OrNull(Time('When it was taken or given up')),
+    expires_at: Time('When the token ends'),
+  }),
+)
+const AttemptCard = of<contract.AttemptCard>()(
+  Type.Object({
+    number: Type.Integer(),
+    state: AttemptState,
+    started_at: Time('Begin'),
+    ended_at: OrNull(Time('End')),
+    status: OrNull(Type.Integer({ description: 'HTTP status of the answer' })),
+    failure: OrNull(Text('Kind of fault')),
+    response: OrNull(Text('The first 4 KiB of the answer, the token taken out')),
+  }),
+)
+const TrialCard = of<contract.TrialCard>()(
+  Type.Object({
+    status: OrNull(Type.Integer()),
+    ms: Type.Integer({ description: 'Milliseconds from the call to the end of the answer' }),
+    failure: OrNull(Type.String()),
+    detail: OrNull(Text('What was wrong, in a sentence')),
+    response: OrNull(Type.String()),
+  }),
+)
+const SigningSecret = Type.Object(
+  {
+    signing_secret: Type.Optional(Text('`whsec_…`, with scheme `v1`')),
+    public_key: Type.Optional(Text('`whpk_…`, with scheme `v1a`')),
+  },
+  { description: 'Shown this once.' },
+)
+
+const NewUser = Type.Object({
+  user_id: Type.String(),
+  enrolment_url: Text('One-time link by which the user makes the first passkey'),
+})
+
+const List = <S extends TSchema>(name: string, schema: S) => Type.Object({ [name]: Type.Array(schema) })
+const Page = <S extends TSchema>(name: string, schema: S) =>
+  Type.Object({ [name]: Type.Array(schema), next: OrNull(Text('Cursor of the next page, null on the last')) })
+
+/** Every shape that has a name in the document. */
+export const shapes = {
+  Problem,
+  UpstoxError,
+  Health,
+  UpstoxAccepted,
+  UpstoxLoggedOut,
+  UpstoxToken,
+  TokenDelivery,
+  NotifierCheck,
+  AskStatus,
+  RequestCard,
+  RequestPage,
+  RequestDetail,
+  Review,
+  Decided,
+  Evidence,
+  Options,
+  EnrolmentOptions,
+  SignedIn,
+  Me,
+  PasskeyCard,
+  Passkeys: List('passkeys', PasskeyCard),
+  SessionCard,
+  Sessions: List('sessions', SessionCard),
+  ContactCard,
+  Contacts: List('contacts', ContactCard),
+  TokenCard,
+  Tokens: List('tokens', TokenCard),
+  AppCard,
+  Apps: List('apps', AppCard),
+  NotifierCard,
+  NewAppSecrets,
+  DeliveryCard,
+  Deliveries: Page('deliveries', DeliveryCard),
+  AttemptCard,
+  Attempts: List('attempts', AttemptCard),
+  TrialCard,
+  SigningSecret,
+  NewUser,
+  PushKey: Type.Object({ public_key: Text('VAPID (RFC 8292), base64url') }),
+  PushContact: Type.Object({ id: Type.String(), is_new: Type.Boolean() }),
+  Opened: Type.Object({ request_id: Type.String() }),
+  Made: Type.Object({ id: Type.String() }),
+  Queued: Type.Object({ status: Type.Literal('queued') }),
+  Count: Type.Object({ count: Type.Integer() }),
+} as const satisfies Record<string, TSchema>
+
+export type ShapeName = keyof typeof shapes
