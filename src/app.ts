@@ -10,6 +10,7 @@ import { deliveryRoutes } from '#api/deliveries.ts'
 import { guardPages } from '#api/guard.ts'
 import { sessionRoutes } from '#api/sessions.ts'
 import { startRoutes } from '#api/start.ts'
+import { tlsRoutes } from '#api/tls.ts'
 import { tokenRoutes } from '#api/tokens.ts'
 import { type Clock, MINUTE, steadyClock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
@@ -21,6 +22,7 @@ import { pushRoutes } from '#channels/webpush/routes.ts'
 import { createVapid } from '#channels/webpush/vapid.ts'
 import { createWhatsappChannel } from '#channels/whatsapp/channel.ts'
 import { whatsappRoutes } from '#channels/whatsapp/webhook.ts'
+import { readCallKeys } from '#clients/call-keys.ts'
 import { gatherSecretUses } from '#clients/uses.ts'
 import { deliverHandler } from '#deliveries/deliver.ts'
 import { proveHandler } from '#deliveries/proof.ts'
@@ -122,6 +124,7 @@ export async function startApp({
     site,
     urlPolicy: outbound.policy,
     outbound,
+    callKeys: readCallKeys(vault),
     proofRule: config.notifierProof ?? (config.isDev ? ('off' as const) : ('reachable' as const)),
     wakeDeliveries: (clientId: string) => deliver.wakeLane(clientId),
     issuer,
@@ -147,6 +150,7 @@ export async function startApp({
     approvalRoutes(routes, context)
     tokenRoutes(routes, context)
     appRoutes(routes, context)
+    tlsRoutes(routes, context)
     deliveryRoutes(routes, context)
     startRoutes(routes, context)
     liveRoutes(routes, context, hub)

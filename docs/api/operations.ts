@@ -414,6 +414,22 @@ export const operations: Record<string, Operation> = {
     answers: { 204: null },
     refusals: [...OWN_APP, 'last_secret'],
   },
+  'PUT /v1/me/apps/{id}/tls': {
+    summary: 'Set TLS of the app’s own',
+    about:
+      'The certificate that is shown to its endpoint, and the authorities that are trusted there, as PEM. What is left out is taken away; the private key is never given back.',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 200: 'TlsCard' },
+    refusals: [...OWN_APP, 'tls_refused'],
+  },
+  'DELETE /v1/me/apps/{id}/tls': {
+    summary: 'Remove TLS of the app’s own',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 204: null },
+    refusals: OWN_APP,
+  },
   'POST /v1/me/apps/{id}/signing-secrets': {
     summary: 'Make a new signing secret',
     about: 'The one before goes on signing for a day.',
@@ -488,6 +504,21 @@ export const operations: Record<string, Operation> = {
       'encryption_key_refused',
       'scope_wrong',
     ],
+  },
+  'PUT /v1/admin/clients/{id}/tls': {
+    summary: 'Set TLS of an app’s own',
+    about: 'As `PUT /v1/me/apps/{id}/tls` by its owner.',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 200: 'TlsCard' },
+    refusals: ['client_not_found', 'tls_refused'],
+  },
+  'DELETE /v1/admin/clients/{id}/tls': {
+    summary: 'Remove TLS of an app’s own',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 204: null },
+    refusals: ['client_not_found'],
   },
   'POST /v1/admin/clients/{id}/state': {
     summary: 'Accept, refuse or switch off an app',

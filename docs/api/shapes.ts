@@ -260,6 +260,18 @@ const NotifierCard = of<contract.NotifierCard>()(
     checked_at: Time('Last check'),
   }),
 )
+const CertificateCard = Type.Object({
+  subject: Type.String(),
+  fingerprint: Text('SHA-256, in pairs of hex digits'),
+  expires_at: Time('When it ends'),
+})
+const TlsCard = of<contract.TlsCard>()(
+  Type.Object({
+    certificate: OrNull(CertificateCard),
+    authorities: Type.Array(CertificateCard, { description: 'Empty where public authorities are trusted' }),
+    ends_at: Time('When it no longer works as it stands'),
+  }),
+)
 const AppCard = of<contract.AppCard>()(
   Type.Object({
     client_id: Type.String(),
@@ -276,6 +288,7 @@ const AppCard = of<contract.AppCard>()(
     notifier_url: OrNull(Type.String()),
     notifier: OrNull(NotifierCard),
     encryption_key: OrNull(Type.Object({ kid: Type.String(), alg: Type.String() })),
+    tls: OrNull(TlsCard),
     delivery_mode: oneOf('push', 'ping', 'poll'),
     scope: Text('With spaces between; empty for the whole account'),
     token_life: OrNull(
@@ -383,6 +396,7 @@ export const shapes = {
   AppCard,
   Apps: List('apps', AppCard),
   NotifierCard,
+  TlsCard,
   NewAppSecrets,
   DeliveryCard,
   Deliveries: Page('deliveries', DeliveryCard),

@@ -3,12 +3,15 @@ import { Refusal } from '#base/errors.ts'
 import { hashSecret, sameHash } from '#base/secrets.ts'
 import { judgeClient } from '#clients/judge.ts'
 import { type ClientsContext, registerClient } from '#clients/register.ts'
-import { CLIENT_STATES } from '#clients/store.ts'
-import { promiseCheck } from '#deliveries/proof.ts'
+import { CLIENT_STATES, clientById } from '#clients/store.ts'
+import { removeClientTls, setClientTls } from '#clients/tls.ts'
+import { checkNotifier, type ProofContext, promiseCheck } from '#deliveries/proof.ts'
 import type { Server } from '#http/server.ts'
 import { addPhone } from '#notices/contacts.ts'
 import { addUser, findUser, type UsersContext } from '#users/users.ts'
-import { Id, Jwk } from './shapes.ts'
+import type { TlsCard } from './contract.ts'
+import { Id, Jwk, Tls } from './shapes.ts'
+import { tlsCard, tlsFormOf } from './tls.ts'
 
 const Printable = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '^[!-~]+$' })
 
@@ -50,7 +53,7 @@ export async function addUserWithContact(context: UsersContext, { user_id, phone
 /** What the operator does by the admin key. */
 export function adminRoutes(
   server: Server,
-  context: UsersContext & ClientsContext,
+  context: UsersContext & ClientsContext & ProofContext,
   adminKeyHash: Uint8Array,
 ) {
   server.addHook('onRequest', async (http) => {
@@ -92,4 +95,22 @@ export function adminRoutes(
     await judgeClient(context, http.params.id, http.body.state)
     return reply.code(204).send()
   })
+
+  const tls = { params: Id, body: Tls }
+  server.put('/v1/admin/clients/:id/tls', { schema: tls }, async (http): Promise<TlsCard> => {
+    const set = await setClientTls(context, http.params.id, tlsFormOf(http.body), 'operator')
+    await checkNow(http.params.id)
+    return tlsCard(set)
+  })
+
+  server.delete('/v1/admin/clients/:id/tls', { schema: { params: Id } }, async (http, reply) => {
+    await removeClientTls(context, http.params.id, 'operator')
+    await checkNow(http.params.id)
+    return reply.code(204).send()
+  })
+
+  async function checkNow(id: string) {
+    const client = await clientById(context.db, id)
+    if (client) await checkNotifier(context, client)
+  }
 }

@@ -18,6 +18,7 @@ import {
   reviewOfClient,
   secretsOfClient,
   setClientDeletion,
+  tlsOfClient,
 } from '#clients/store.ts'
 import { checkNotifier, type ProofContext, proofOf } from '#deliveries/proof.ts'
 import type { Server } from '#http/server.ts'
@@ -26,6 +27,7 @@ import type { AppCard, NewAppSecrets } from './contract.ts'
 import { signedIn } from './guard.ts'
 import { ownApp } from './own-app.ts'
 import { Id, Jwk } from './shapes.ts'
+import { tlsCard } from './tls.ts'
 
 const MOST_SECRETS = 2
 
@@ -54,6 +56,7 @@ export function appRoutes(server: Server, context: UsersContext & ClientsContext
     const secrets = await secretsOfClient(db, client.id)
     const proof = await proofOf(context, client)
     const review = await reviewOfClient(db, client.id)
+    const tls = await tlsOfClient(db, client.id)
     return {
       client_id: client.id,
       kind: client.kind,
@@ -70,6 +73,7 @@ export function appRoutes(server: Server, context: UsersContext & ClientsContext
       delivery_mode: client.deliveryMode,
       scope: client.scope,
       token_life: client.tokenLifeSeconds,
+      tls: tls ? tlsCard(tls) : null,
       created_at: client.createdAt,
       secrets: secrets.map(({ id, prefix, createdAt, lastUsedAt }) => ({
         id,

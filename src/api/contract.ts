@@ -177,6 +177,8 @@ export interface AppCard {
   scope: string
   /** Seconds from the ask; null for the server's rule alone. */
   token_life: number | null
+  /** TLS of the app's own with its endpoint, if it set some. */
+  tls: TlsCard | null
   created_at: number
   secrets: { id: string; prefix: string; created_at: number; last_used_at: number | null }[]
 }
@@ -195,6 +197,32 @@ export interface NewAppSecrets {
   client_secret: string
   /** Verifies deliveries (Standard Webhooks, `whsec_…`). */
   signing_secret?: string
+}
+
+/** Body of `PUT /v1/me/apps/{id}/tls`, all of it PEM; what is left out is taken away. Answered with the `TlsCard`. */
+export interface NewTls {
+  /** What we show to the endpoint: the app's own certificate first, then those between it and its authority. */
+  certificate?: string
+  /** Never given back. */
+  private_key?: string
+  /** The only authorities that are trusted at the endpoint. */
+  ca?: string
+}
+
+export interface CertificateCard {
+  subject: string
+  /** SHA-256, in pairs of hex digits. */
+  fingerprint: string
+  expires_at: number
+}
+
+export interface TlsCard {
+  /** What we show to the endpoint. */
+  certificate: CertificateCard | null
+  /** Trusted there in the place of public authorities; empty where those are trusted. */
+  authorities: CertificateCard[]
+  /** When it no longer works as it stands. */
+  ends_at: number
 }
 
 /** Whether an app's Notifier Webhook Endpoint may receive tokens now. */

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
+import type { Vault } from '#base/seal.ts'
 import { rollSigningSecret } from '#clients/signing.ts'
 import { checkNotifier, type ProofContext } from '#deliveries/proof.ts'
 import { recoverDeliveries, resendDelivery } from '#deliveries/resend.ts'
@@ -23,6 +24,7 @@ const DeliveryId = Type.Object({
 const Cursor = Type.Object({ cursor: Type.Optional(Type.String({ maxLength: 100, pattern: '^[!-~]+$' })) })
 
 interface DeliveriesContext extends UsersContext, ProofContext {
+  vault: Vault
   wakeDeliveries: (clientId: string) => void
 }
 
@@ -121,7 +123,9 @@ export function deliveryRoutes(server: Server, context: DeliveriesContext) {
     const { userId } = await signedIn(context, http)
     const { id } = await ownApp(context, userId, http.params.id)
     const { scheme } = http.body
-    const shown = await db.transaction((tx) => rollSigningSecret(tx, vault, id, scheme, now()))
+    const shown = await db.transaction((tx) =>
+      rollSigningSecret(tx, { vault, clientId: id, scheme, now: now() }),
+    )
     return reply.code(201).send(scheme === 'v1' ? { signing_secret: shown } : { public_key: shown })
   })
 }

@@ -14,3 +14,8 @@ export const Credential = Type.Object({
 
 /** A JWK (RFC 7517); its members are read where the key is judged. */
 export const Jwk = Type.Object({ kty: Type.String({ maxLength: 10 }) })
+
+const Pem = Type.Optional(Type.Union([Type.String({ maxLength: 40_000 }), Type.Null()]))
+
+/** TLS of an app's own with its endpoint; all of it PEM. */
+export const Tls = Type.Object({ certificate: Pem, private_key: Pem, ca: Pem })

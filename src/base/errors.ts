@@ -41,6 +41,7 @@ const refusals = {
   secrets_full: 'An app has at most two secrets at a time. Remove one first.',
   session_not_found: 'This account has no such session.',
   signature_wrong: 'The signature of this call is missing or wrong.',
+  tls_refused: 'The certificate or the certificate authority may not be used.',
   token_invalid: 'The access token is not valid.',
   token_not_found: 'This account has no such token.',
   too_many_requests: 'Too many calls. Wait a moment, then try again.',

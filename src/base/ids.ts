@@ -18,7 +18,19 @@ export function uuidv7(): string {
 }
 
 /** What an id names; the prefix tells a reader of a log or a support mail what they hold. */
-export type IdPrefix = 'usr' | 'req' | 'ntc' | 'dlv' | 'att' | 'tok' | 'psk' | 'ses' | 'sec' | 'con' | 'chk'
+export type IdPrefix =
+  | 'usr'
+  | 'req'
+  | 'ntc'
+  | 'dlv'
+  | 'att'
+  | 'tok'
+  | 'psk'
+  | 'ses'
+  | 'sec'
+  | 'tls'
+  | 'con'
+  | 'chk'
 
 /** An id of ours: a type prefix and a UUIDv7 without its dashes. */
 export const newId = (prefix: IdPrefix): string => `${prefix}_${uuidv7().replaceAll('-', '')}`

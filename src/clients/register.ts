@@ -67,7 +67,12 @@ export async function registerClient({ db, now, vault, urlPolicy }: ClientsConte
   return db.transaction(async (tx) => {
     await insertClient(tx, client)
     const clientSecret = await addSecret(tx, client.id, now())
-    const signingSecret = await addSigningSecret(tx, vault, client.id, 'v1', now())
+    const signingSecret = await addSigningSecret(tx, {
+      vault,
+      clientId: client.id,
+      scheme: 'v1',
+      now: now(),
+    })
     await recordEvent(tx, {
       kind: 'app_registered',
       actor: form.actor,

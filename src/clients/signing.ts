@@ -1,21 +1,23 @@
-import {
-  createPrivateKey,
-  createSecretKey,
-  generateKeyPairSync,
-  type KeyObject,
-  randomBytes,
-} from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { DAY } from '#base/clock.ts'
 import { newId } from '#base/ids.ts'
 import type { Vault } from '#base/seal.ts'
 import type { Transaction } from '#store/database.ts'
-import { expireSigningSecrets, insertSigningSecret, type SigningSecret, signingSecretsOf } from './store.ts'
+import { expireSigningSecrets, insertSigningSecret, type SigningSecret } from './store.ts'
 
 /** After a change both secrets sign for this long, so that a receiver can change over in its own time. */
 const OVERLAP_MS = DAY
 
 /** Where a signing secret lies, as bound into its seal. */
 export const signingSecretPlace = (id: string, clientId: string) => `signing_secret:${id}:${clientId}`
+
+/** Which secret is made, where it is kept, and when. */
+export interface NewSigningSecret {
+  vault: Vault
+  clientId: string
+  scheme: SigningSecret['scheme']
+  now: number
+}
 
 /**
  * Makes a key of a client's deliveries (Standard Webhooks 1.0.0): for `v1` 32 random bytes, shown as `whsec_…`; for
@@ -25,10 +27,7 @@ export const signingSecretPlace = (id: string, clientId: string) => `signing_sec
  */
 export async function addSigningSecret(
   tx: Transaction,
-  vault: Vault,
-  clientId: string,
-  scheme: SigningSecret['scheme'],
-  now: number,
+  { vault, clientId, scheme, now }: NewSigningSecret,
 ): Promise<string> {
   const id = newId('sec')
   const { kept, shown } = scheme === 'v1' ? newHmacKey() : newEd25519Key()
@@ -38,35 +37,10 @@ export async function addSigningSecret(
 }
 
 /** Makes a new key; the older ones of its kind go on signing for a day. */
-export async function rollSigningSecret(
-  tx: Transaction,
-  vault: Vault,
-  clientId: string,
-  scheme: SigningSecret['scheme'],
-  now: number,
-): Promise<string> {
-  await expireSigningSecrets(tx, clientId, scheme, now + OVERLAP_MS)
-  return addSigningSecret(tx, vault, clientId, scheme, now)
+export async function rollSigningSecret(tx: Transaction, secret: NewSigningSecret): Promise<string> {
+  await expireSigningSecrets(tx, secret.clientId, secret.scheme, secret.now + OVERLAP_MS)
+  return addSigningSecret(tx, secret)
 }
-
-/** Reads the keys that sign now. As a `KeyObject`, made once, a key signs in 2 µs; from bytes each time it takes 18. */
-export function signingKeys(vault: Vault) {
-  const known = new Map<string, KeyObject>()
-  return async (tx: Transaction, clientId: string, now: number): Promise<KeyObject[]> => {
-    const secrets = await signingSecretsOf(tx, clientId, now)
-    return secrets.map(({ id, scheme, sealed }) => {
-      const key = known.get(id) ?? toKey(scheme, vault.open(signingSecretPlace(id, clientId), sealed))
-      if (known.size > MOST_KEYS) known.clear()
-      known.set(id, key)
-      return key
-    })
-  }
-}
-
-const MOST_KEYS = 10_000
-
-const toKey = (scheme: SigningSecret['scheme'], bytes: Buffer): KeyObject =>
-  scheme === 'v1' ? createSecretKey(bytes) : createPrivateKey({ key: bytes, format: 'der', type: 'pkcs8' })
 
 function newHmacKey() {
   const kept = randomBytes(32)

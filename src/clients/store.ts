@@ -201,13 +201,13 @@ export const insertSigningSecret = (
     insert into signing_secrets (id, client_id, scheme, sealed, created_at)
     values (${each.id}, ${each.clientId}, ${each.scheme}, ${each.sealed}, ${each.createdAt})`)
 
-/** Those that are valid now, newest first. */
+/** Those that are valid now, newest first, each with the id of the TLS that its client has now. */
 export const signingSecretsOf = (tx: Transaction, clientId: string, now: number) =>
-  tx.all<SigningSecret>(sql`
-    select id, scheme, sealed, created_at, expires_at
-      from signing_secrets
-     where client_id = ${clientId} and (expires_at is null or expires_at > ${now})
-     order by id desc`)
+  tx.all<Pick<SigningSecret, 'id' | 'scheme' | 'sealed'> & { tlsId: string | null }>(sql`
+    select signing_secrets.id, scheme, sealed, client_tls.id as tls_id
+      from signing_secrets left join client_tls on client_tls.client_id = signing_secrets.client_id
+     where signing_secrets.client_id = ${clientId} and (expires_at is null or expires_at > ${now})
+     order by signing_secrets.id desc`)
 
 /** Gives the older secrets of a kind their last day; one that ends sooner keeps its end. */
 export const expireSigningSecrets = (
@@ -219,3 +219,48 @@ export const expireSigningSecrets = (
   tx.run(sql`
     update signing_secrets set expires_at = ${at}
      where client_id = ${clientId} and scheme = ${scheme} and (expires_at is null or expires_at > ${at})`)
+
+// TLS of a client's own
+
+export interface ClientTls {
+  id: string
+  clientId: string
+  /** PEM, its own first, then those between it and its authority. */
+  certificate: string | null
+  sealedKey: Uint8Array | null
+  /** PEM of the only authorities that are trusted at the endpoint. */
+  ca: string | null
+  /** When it no longer works as it stands. */
+  endsAt: number
+  setAt: number
+}
+
+export const putClientTls = (tx: Transaction, each: ClientTls) =>
+  tx.run(sql`
+    insert into client_tls (id, client_id, certificate, sealed_key, ca, ends_at, set_at)
+    values (${each.id}, ${each.clientId}, ${each.certificate}, ${each.sealedKey}, ${each.ca}, ${each.endsAt},
+            ${each.setAt})
+    on conflict (client_id) do update
+       set id = excluded.id, certificate = excluded.certificate, sealed_key = excluded.sealed_key, ca = excluded.ca,
+           ends_at = excluded.ends_at, set_at = excluded.set_at`)
+
+export const deleteClientTls = (tx: Transaction, clientId: string) =>
+  tx.run(sql`delete from client_tls where client_id = ${clientId}`)
+
+export async function tlsOfClient(db: Database, clientId: string): Promise<ClientTls | undefined> {
+  const [tls] = await db.read<ClientTls>(sql`
+    select id, client_id, certificate, sealed_key, ca, ends_at, set_at
+      from client_tls where client_id = ${clientId}`)
+  return tls
+}
+
+export const tlsById = (tx: Transaction, id: string) =>
+  tx.one<ClientTls>(sql`
+    select id, client_id, certificate, sealed_key, ca, ends_at, set_at from client_tls where id = ${id}`)
+
+/** Apps in use whose TLS ends before a time, the next one first. */
+export const tlsEndingBefore = (db: Database, at: number) =>
+  db.read<{ clientId: string; name: string; endsAt: number }>(sql`
+    select client_id, name, ends_at
+      from client_tls join clients on clients.id = client_id
+     where ends_at < ${at} and state <> 'disabled' order by ends_at`)

@@ -8,6 +8,7 @@ import { readWords, UsageError } from './usage.ts'
 const HELP = `Usage: countersign client add --individual USER_ID | --initiator  --name NAME
                              [--notifier URL] [--encryption-key FILE] [--redirect URL] [--postback URL]
                              [--purpose TEXT] [--json]
+       countersign client tls CLIENT_ID …        (“countersign client tls --help” tells more)
 
 Registers an app and prints its id and secrets, this once.
 
@@ -24,6 +25,7 @@ Registers an app and prints its id and secrets, this once.
 
 /** `countersign client …` */
 export async function run(args: string[]): Promise<number> {
+  if (args[0] === 'tls') return (await import('./client-tls.ts')).run(args.slice(1))
   const words = readWords(args, HELP, {
     individual: { type: 'string' },
     initiator: { type: 'boolean' },

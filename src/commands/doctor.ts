@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DAY } from '#base/clock.ts'
 import { whatsappAdvice } from '#channels/whatsapp/doctor.ts'
+import { tlsEndingBefore } from '#clients/store.ts'
+import type { Database } from '#store/database.ts'
 import { sql } from '#store/sql.ts'
 import { openStore } from '../app.ts'
 import { type Config, missingForWhatsapp, readConfig, WHATSAPP_NEEDS, whatsappSettings } from '../config.ts'
@@ -16,8 +19,8 @@ Exits with 1 if something would keep the server from working.
 `
 
 interface Finding {
-  /** ok: nothing to do. off: works without it. bad: must be mended. */
-  state: 'ok' | 'off' | 'bad'
+  /** ok: nothing to do. off: works without it. soon: works, but not for long. bad: must be mended. */
+  state: 'ok' | 'off' | 'soon' | 'bad'
   what: string
   say: string
 }
@@ -28,7 +31,7 @@ export async function run(args: string[]): Promise<number> {
   const config = readConfig(process.env)
   const findings: Finding[] = [
     address(config),
-    await store(config),
+    ...(await store(config)),
     await disk(config),
     pages(),
     whatsapp(config),
@@ -52,7 +55,7 @@ function address({ url, isDev, port }: Config): Finding {
   return { state: 'bad', what, say: `${url} is not https. Passkeys need https on every host but localhost.` }
 }
 
-async function store(config: Config): Promise<Finding> {
+async function store(config: Config): Promise<Finding[]> {
   const what = 'store and keys'
   try {
     const db = await openStore(config, Date.now)
@@ -62,13 +65,36 @@ async function store(config: Config): Promise<Finding> {
       const [jobs] = await db.read<{ count: number; oldest: number | null }>(sql`
         select count(*) as count, min(due_at) as oldest from outbox where kind <> 'expire'`)
       const waiting = `${jobs?.count ?? 0} deliveries and notices wait`
-      return { state: 'ok', what, say: `${users?.count ?? 0} users; ${waiting}; the master key fits` }
+      const say = `${users?.count ?? 0} users; ${waiting}; the master key fits`
+      return [{ state: 'ok', what, say }, await certificates(db)]
     } finally {
       await db.close()
     }
   } catch (fault) {
-    return { state: 'bad', what, say: fault instanceof Error ? fault.message : String(fault) }
+    return [{ state: 'bad', what, say: fault instanceof Error ? fault.message : String(fault) }]
   }
+}
+
+const SOON_MS = 30 * DAY
+const MOST_NAMED = 10
+
+/** An app whose own certificate has ended gets nothing more; that its owner knows before. */
+async function certificates(db: Database): Promise<Finding> {
+  const what = 'certificates of apps'
+  const now = Date.now()
+  const ending = await tlsEndingBefore(db, now + SOON_MS)
+  const [first] = ending
+  if (!first) return { state: 'ok', what, say: 'none ends within 30 days' }
+  const named = ending
+    .slice(0, MOST_NAMED)
+    .map(({ clientId, name, endsAt }) => {
+      const day = new Date(endsAt).toISOString().slice(0, 10)
+      return `${name} (${clientId}) ${endsAt <= now ? 'ended' : 'ends'} on ${day}`
+    })
+    .join('; ')
+  const more = ending.length > MOST_NAMED ? `; and ${ending.length - MOST_NAMED} more` : ''
+  const say = `${named}${more}. Set new ones: countersign client tls --help`
+  return { state: first.endsAt <= now ? 'bad' : 'soon', what, say }
 }
 
 const LEAST_FREE_BYTES = 500 * 1024 * 1024

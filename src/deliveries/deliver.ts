@@ -2,7 +2,7 @@ import { recordEvent } from '#audit/events.ts'
 import { type Clock, MINUTE, SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import type { Vault } from '#base/seal.ts'
-import { signingKeys } from '#clients/signing.ts'
+import type { ReadCallKeys } from '#clients/call-keys.ts'
 import { type Answer, CallFailed, type Outbound } from '#outbound/dial.ts'
 import { isProxyFault } from '#outbound/failures.ts'
 import { jitter } from '#outbox/backoff.ts'
@@ -31,6 +31,7 @@ interface DeliverContext {
   now: Clock
   vault: Vault
   outbound: Outbound
+  callKeys: ReadCallKeys
 }
 
 /** A whole attempt, from the look-up of the name to the end of the answer. */
@@ -39,8 +40,7 @@ const DEADLINE_MS = 15 * SECOND
 const KEPT_ANSWER = 4_096
 
 /** Hands over results: POST by POST, signed, each attempt on disk before its first byte leaves. */
-export function deliverHandler({ now, vault, outbound }: DeliverContext): Handler {
-  const keys = signingKeys(vault)
+export function deliverHandler({ now, vault, outbound, callKeys }: DeliverContext): Handler {
   return {
     slots: 128,
     laneSlots: 8,
@@ -59,7 +59,7 @@ export function deliverHandler({ now, vault, outbound }: DeliverContext): Handle
       const proof = await proofInside(tx, delivery.clientId, delivery.url)
       if (proof?.state === 'gone') return { repeatAt: delivery.expiresAt }
       await insertAttempt(tx, delivery.id, job.attempt, now())
-      const signing = await keys(tx, delivery.clientId, now())
+      const { signing, tls } = await callKeys(tx, delivery.clientId, now())
 
       return async (signal) => {
         const payload = vault.open(payloadPlace(delivery.id, delivery.clientId), delivery.sealed)
@@ -68,7 +68,7 @@ export function deliverHandler({ now, vault, outbound }: DeliverContext): Handle
           'user-agent': 'Countersign',
           ...signedHeaders(delivery.id, now(), payload, signing),
         }
-        const result = await outbound.post(delivery.url, headers, payload, signal).catch(asFailure)
+        const result = await outbound.post(delivery.url, headers, payload, signal, { tls }).catch(asFailure)
         const answer = describe(result, delivery.contentType === 'application/json' ? payload : undefined)
         return async (tx, isLate): Promise<Outcome> => {
           if (isLate) return noteLate(tx, delivery, job.attempt, answer, now())

@@ -1,19 +1,30 @@
 import { newId } from '#base/ids.ts'
-import { signingKeys } from '#clients/signing.ts'
+import type { Answer } from '#outbound/dial.ts'
 import type { ProofContext } from './proof.ts'
 import { signedHeaders } from './sign.ts'
 
-/** Headers of a message that is no delivery (a check, a test), signed like one, under an id of its own. */
-export async function messageHeaders(
-  { db, now, vault }: Pick<ProofContext, 'db' | 'now' | 'vault'>,
-  clientId: string,
-  contentType: string,
-  body: Uint8Array,
-): Promise<Record<string, string>> {
-  const keys = await db.transaction((tx) => signingKeys(vault)(tx, clientId, now()))
-  return {
+interface SideMessage {
+  clientId: string
+  url: string
+  contentType: string
+  body: Uint8Array
+}
+
+/**
+ * POSTs a message that is no delivery (a check, a test), signed like one, by the client's own TLS, under an id of its own.
+ *
+ * @throws CallFailed, and Refusal `notifier_refused` when the URL breaks a rule
+ */
+export async function sendMessage(
+  { db, now, outbound, callKeys }: Pick<ProofContext, 'db' | 'now' | 'outbound' | 'callKeys'>,
+  { clientId, url, contentType, body }: SideMessage,
+  deadlineMs: number,
+): Promise<Answer> {
+  const { signing, tls } = await db.transaction((tx) => callKeys(tx, clientId, now()))
+  const headers = {
     'content-type': contentType,
     'user-agent': 'Countersign',
-    ...signedHeaders(newId('chk'), now(), body, keys),
+    ...signedHeaders(newId('chk'), now(), body, signing),
   }
+  return outbound.post(url, headers, body, AbortSignal.timeout(deadlineMs), { tls })
 }

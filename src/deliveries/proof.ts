@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { recordEvent } from '#audit/events.ts'
 import { type Clock, HOUR, MINUTE, SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
-import type { Vault } from '#base/seal.ts'
+import type { ReadCallKeys } from '#clients/call-keys.ts'
 import { type Client, clientInside } from '#clients/store.ts'
 import { type Answer, CallFailed, type Outbound } from '#outbound/dial.ts'
 import { enqueue, hurry } from '#outbox/store.ts'
 import type { Handler, Outcome } from '#outbox/worker.ts'
 import type { Database, Transaction } from '#store/database.ts'
-import { messageHeaders } from './message.ts'
+import { sendMessage } from './message.ts'
 import { type NotifierProof, notifierProof, proofInside, putProof, waitingDeliveries } from './store.ts'
 
 /**
@@ -20,7 +20,7 @@ export type ProofRule = 'reachable' | 'challenge' | 'off'
 export interface ProofContext {
   db: Database
   now: Clock
-  vault: Vault
+  callKeys: ReadCallKeys
   outbound: Outbound
   proofRule: ProofRule
 }
@@ -60,7 +60,12 @@ export async function promiseCheck(
   { db, now }: Pick<ProofContext, 'db' | 'now'>,
   client: Notifier,
 ): Promise<void> {
-  if (client.notifierUrl) await db.transaction((tx) => enqueueCheck(tx, client.id, now()))
+  if (!client.notifierUrl) return
+  await db.transaction(async (tx) => {
+    await enqueueCheck(tx, client.id, now())
+    // One that waits for hours need wait no longer.
+    await hurry(tx, 'prove', client.id, now())
+  })
 }
 
 /**
@@ -142,13 +147,12 @@ const enqueueCheck = (tx: Transaction, clientId: string, now: number, waitMs = 0
 
 /** @returns what was wrong, in a sentence; undefined when the endpoint is proven */
 async function call(context: ProofContext, clientId: string, url: string): Promise<string | undefined> {
-  const { outbound, proofRule } = context
   const challenge = randomBytes(24).toString('base64url')
   const body = Buffer.from(JSON.stringify({ client_id: clientId, message_type: 'check', challenge }))
-  const headers = await messageHeaders(context, clientId, 'application/json', body)
+  const message = { clientId, url, contentType: 'application/json', body }
   try {
-    const answer = await outbound.post(url, headers, body, AbortSignal.timeout(DEADLINE_MS))
-    return faultOf(answer, proofRule === 'challenge' ? challenge : undefined)
+    const answer = await sendMessage(context, message, DEADLINE_MS)
+    return faultOf(answer, context.proofRule === 'challenge' ? challenge : undefined)
   } catch (fault) {
     if (fault instanceof CallFailed)
       return `The Notifier Webhook Endpoint could not be checked. ${fault.message}`

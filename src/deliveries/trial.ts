@@ -3,7 +3,7 @@ import { Refusal } from '#base/errors.ts'
 import { encryptFor } from '#clients/encryption.ts'
 import type { Client } from '#clients/store.ts'
 import { CallFailed } from '#outbound/dial.ts'
-import { messageHeaders } from './message.ts'
+import { sendMessage } from './message.ts'
 import type { ProofContext } from './proof.ts'
 
 const DEADLINE_MS = 15 * SECOND
@@ -29,7 +29,7 @@ export async function tryDelivery(
   context: ProofContext,
   client: Pick<Client, 'id' | 'userId' | 'notifierUrl' | 'encryptionKey'>,
 ): Promise<Trial> {
-  const { now, outbound } = context
+  const { now } = context
   if (!client.notifierUrl) throw new Refusal('notifier_missing')
   const sample = {
     client_id: client.id,
@@ -43,11 +43,11 @@ export async function tryDelivery(
   const plain = Buffer.from(JSON.stringify(sample))
   const body = client.encryptionKey ? await encryptFor(client.encryptionKey, plain) : plain
   const contentType = client.encryptionKey ? 'application/jose' : 'application/json'
-  const headers = await messageHeaders(context, client.id, contentType, body)
+  const message = { clientId: client.id, url: client.notifierUrl, contentType, body }
   const startedAt = performance.now()
   const elapsed = () => Math.round(performance.now() - startedAt)
   try {
-    const answer = await outbound.post(client.notifierUrl, headers, body, AbortSignal.timeout(DEADLINE_MS))
+    const answer = await sendMessage(context, message, DEADLINE_MS)
     const isTaken = answer.status >= 200 && answer.status < 300
     return {
       status: answer.status,

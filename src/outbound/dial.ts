@@ -11,7 +11,7 @@ import { parseOutboundUrl } from './url.ts'
 export type { Answer } from './exchange.ts'
 export { CallFailed } from './failures.ts'
 
-/** TLS of one endpoint: a client certificate with its key, authorities in the place of the public ones; all in PEM. */
+/** TLS of one endpoint, in PEM: a client certificate with its key; what is trusted in the place of public authorities. */
 export interface CallTls {
   cert?: string
   key?: string
@@ -96,6 +96,8 @@ function openPool(options: OutboundOptions, callTls: CallTls): Dispatcher {
     // Said outright, so that NODE_TLS_REJECT_UNAUTHORIZED cannot unsay it.
     rejectUnauthorized: true,
     allowH2: false,
+    // Whoever names an authority between, or the very certificate of the endpoint, means that one and nothing above it.
+    ...(callTls.ca ? { allowPartialTrustChain: true } : {}),
   }
   if (proxy) return proxyDispatcher(proxy, tls)
   return new Agent({

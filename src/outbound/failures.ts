@@ -25,6 +25,8 @@ const sentences = {
   certificate_wrong_name: (host: string) => `The certificate that was shown is not for ${host}.`,
   certificate_not_trusted: (host: string) =>
     `The certificate of ${host} is not of a known authority; perhaps an intermediate one is left out.`,
+  client_certificate_refused: (host: string) =>
+    `${host} asks for a client certificate, and did not take the one that was shown, or none was.`,
   tls_failed: (host: string) => `${host} does not speak TLS 1.2 or newer as it should.`,
   timeout: () => 'It took too long.',
   connection_lost: () => 'The connection was lost before the answer came.',
@@ -102,9 +104,13 @@ function kindOf(cause: unknown, phase: FailurePhase): FailureKind {
   if (known === 'connection_lost' && phase === 'after_answer') return 'answer_cut'
   if (known) return known
   if (cause instanceof errors.HTTPParserError) return 'answer_malformed'
+  if (CLIENT_CERTIFICATE_ALERT.test(code)) return 'client_certificate_refused'
   if (code.startsWith('ERR_SSL_')) return 'tls_failed'
   return 'failed'
 }
+
+/** Alerts of the other side about what we showed (RFC 8446 §6.2). */
+const CLIENT_CERTIFICATE_ALERT = /_ALERT_(?:.*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/
 
 /** Codes of Node, OpenSSL and undici. */
 const kinds: Record<string, FailureKind> = {

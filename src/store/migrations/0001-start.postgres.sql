@@ -105,6 +105,21 @@ create table signing_secrets (
 );
 create index signing_secrets_of_client on signing_secrets (client_id);
 
+-- TLS of a client's own with its endpoint: a certificate to show there with its key, the only authorities trusted there.
+create table client_tls (
+  -- Another one at each change.
+  id text collate "C" primary key,
+  client_id text collate "C" not null unique references clients (id),
+  certificate text collate "C",
+  sealed_key bytea,
+  ca text collate "C",
+  -- From then on it no longer works as it stands.
+  ends_at bigint not null,
+  set_at bigint not null,
+  check ((certificate is null) = (sealed_key is null)),
+  check (certificate is not null or ca is not null)
+);
+
 -- requests
 create table token_requests (
   id text collate "C" primary key,

@@ -104,6 +104,21 @@ create table signing_secrets (
 ) strict, without rowid;
 create index signing_secrets_of_client on signing_secrets (client_id);
 
+-- TLS of a client's own with its endpoint: a certificate to show there with its key, the only authorities trusted there.
+create table client_tls (
+  -- Another one at each change.
+  id text primary key,
+  client_id text not null unique references clients (id),
+  certificate text,
+  sealed_key blob,
+  ca text,
+  -- From then on it no longer works as it stands.
+  ends_at integer not null,
+  set_at integer not null,
+  check ((certificate is null) = (sealed_key is null)),
+  check (certificate is not null or ca is not null)
+) strict, without rowid;
+
 -- requests
 create table token_requests (
   id text primary key,
