@@ -1,11 +1,19 @@
+import { join } from 'node:path'
 import { defineConfig } from 'vite'
 import { documents } from './docs/plugin.ts'
 
 export default defineConfig({
   root: import.meta.dirname,
-  publicDir: false,
+  publicDir: 'public',
   plugins: [documents()],
   build: {
+    rolldownOptions: {
+      input: ['index.html', 'sw.ts'].map((file) => join(import.meta.dirname, file)),
+      output: {
+        // A service worker keeps its address for ever, and rules over what lies beside and below it.
+        entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
+      },
+    },
     outDir: 'dist',
     emptyOutDir: true,
     // Everything is a file of our own origin: the content security policy allows no data: and no inline.

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import type { FastifyReply } from 'fastify'
 import { sendProblem } from './errors.ts'
@@ -23,7 +23,8 @@ const CONTENT_SECURITY_POLICY = [
   "form-action 'self'",
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
+  // The one policy that lets our own service worker be started.
+  'trusted-types sw',
 ].join('; ')
 
 /** What every page of ours is sent with. */
@@ -38,7 +39,18 @@ export const pageHeaders = (isSecure: boolean) => ({
 })
 
 /** Addresses of the pages themselves; the page finds out which of them it is. */
-const PAGES = ['/', '/enrol', '/sign-in', '/r/:id', '/tokens', '/history', '/security', '/authorize', '/apps']
+const PAGES = [
+  '/',
+  '/enrol',
+  '/sign-in',
+  '/r/:id',
+  '/tokens',
+  '/history',
+  '/security',
+  '/alerts',
+  '/authorize',
+  '/apps',
+]
 
 /**
  * Serves the built pages.
@@ -63,15 +75,21 @@ export async function pageRoutes(
     return reply.code(status).type('text/html; charset=utf-8').send(shell)
   }
 
-  // Files under assets/ carry their hash in their name, so they never change.
   await server.register(fastifyStatic, {
     root: folder,
     index: false,
     wildcard: false,
     // The documents have routes of their own.
     globIgnore: ['docs/**', 'openapi.json', 'llms*.txt'],
-    maxAge: '365d',
-    immutable: true,
+    cacheControl: false,
+    setHeaders(reply, path) {
+      // Files under assets/ carry their hash in their name, so they never change.
+      const isHashed = dirname(path) === join(folder, 'assets')
+      reply.header('cache-control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache')
+      reply.header('x-content-type-options', 'nosniff')
+      // The service worker obeys the policy that it came with itself.
+      if (basename(path) === 'sw.js') reply.header('content-security-policy', CONTENT_SECURITY_POLICY)
+    },
   })
   for (const page of PAGES)
     server.get(page, { schema: { hide: true } as object }, (_http, reply) => sendShell(reply, 200))

@@ -35,9 +35,9 @@ for (const locale of ['en-IN', 'hi-IN']) {
     await page.locator('.handover .danger').first().waitFor({ state: 'detached' })
     await fits(page, 'revoked')
 
-    for (const path of ['/tokens', '/history', '/security', '/apps']) {
+    for (const path of ['/tokens', '/history', '/security', '/alerts', '/apps']) {
       await open(path)
-      await page.locator('.card, .panel, details').first().waitFor()
+      await page.locator('.card, .panel, details, .guide').first().waitFor()
       for (const summary of await page.locator('summary').all()) await summary.click()
       await fits(page, path)
     }

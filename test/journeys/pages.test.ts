@@ -13,9 +13,20 @@ const styles = linked(/<link rel="stylesheet" [^>]*href="([^"]+\.css)"/g)
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
   "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
-  "require-trusted-types-for 'script'; trusted-types 'none'"
+  "require-trusted-types-for 'script'; trusted-types sw"
 
-const pages = ['/', '/enrol', '/sign-in', '/r/req_1', '/tokens', '/history', '/security', '/apps', '/nowhere']
+const pages = [
+  '/',
+  '/enrol',
+  '/sign-in',
+  '/r/req_1',
+  '/tokens',
+  '/history',
+  '/security',
+  '/alerts',
+  '/apps',
+  '/nowhere',
+]
 for (const path of pages) {
   test(`no page runs or calls what is not ours: ${path}`, async () => {
     await using server = await startServer()
@@ -39,6 +50,28 @@ test('the files of the pages never change under their name, so they are fetched 
     assert.match(path, /^\/assets\/[\w-]+-[\w-]{8}\.(js|css)$/)
     assert.equal(answer.headers.get('cache-control'), 'public, max-age=31536000, immutable')
     assert.equal(answer.headers.get('x-content-type-options'), 'nosniff')
+  }
+})
+
+test('the service worker keeps its address, is asked for anew each time, and obeys the policy of the pages', async () => {
+  await using server = await startServer()
+  const answer = await fetch(`${server.origin}/sw.js`)
+  assert.equal(answer.status, 200)
+  assert.match(answer.headers.get('content-type') ?? '', /javascript/)
+  assert.equal(answer.headers.get('cache-control'), 'no-cache')
+  assert.equal(answer.headers.get('content-security-policy'), POLICY)
+  assert.doesNotMatch(await answer.text(), /^import\b/m)
+})
+
+test('the page can be put on a home screen: its manifest names icons that are there', async () => {
+  await using server = await startServer()
+  const answer = await fetch(`${server.origin}/manifest.webmanifest`)
+  assert.match(answer.headers.get('content-type') ?? '', /^application\/manifest\+json/)
+  const { display, icons } = await answer.json()
+  assert.equal(display, 'standalone')
+  for (const { src } of icons) {
+    const icon = await fetch(`${server.origin}${src}`)
+    assert.equal(icon.headers.get('content-type'), 'image/png', src)
   }
 })
 

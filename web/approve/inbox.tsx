@@ -25,9 +25,19 @@ export function InboxPage() {
       {!waiting && error === undefined && <Skeleton />}
       {waiting && (waiting.length ? <RequestList requests={waiting} /> : <Empty />)}
       {page?.next && <p class="quiet">{t('inbox.more')}</p>}
+      {waiting && isUntold() && (
+        <p class="links">
+          <a href="/alerts">{t('inbox.alerts')}</a>
+        </p>
+      )}
     </Shell>
   )
 }
+
+/** Whether this device could tell of requests and was not let yet. */
+const isUntold = () => ('Notification' in window ? Notification.permission === 'default' : isApplePhone())
+/** There a page must be put on the home screen first. */
+const isApplePhone = () => /iPhone|iPad/.test(navigator.userAgent)
 
 function Empty() {
   const test = useAction(async () => {

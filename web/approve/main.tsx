@@ -1,6 +1,7 @@
 import { render } from 'preact'
 import lazy, { ErrorBoundary } from 'preact-iso/lazy'
 import { LocationProvider, Route, Router } from 'preact-iso/router'
+import { goTo, safePath } from '../ui/navigate.ts'
 import { chooseLanguage } from '../ui/text.ts'
 import { AuthorizePage } from './authorize.tsx'
 import { HistoryPage } from './history.tsx'
@@ -13,6 +14,7 @@ import { TokensPage } from './tokens.tsx'
 // The first load is for reading and deciding, on a cheap phone; these pages are opened seldom, and fetched then.
 const EnrolPage = lazy(() => import('./enrol.tsx').then((page) => page.EnrolPage))
 const SecurityPage = lazy(() => import('./security.tsx').then((page) => page.SecurityPage))
+const AlertsPage = lazy(() => import('../alerts/alerts.tsx').then((page) => page.AlertsPage))
 const AppsPage = lazy(() => import('../console/apps.tsx').then((page) => page.AppsPage))
 
 function Pages() {
@@ -25,6 +27,7 @@ function Pages() {
           <Route path="/tokens" component={TokensPage} />
           <Route path="/history" component={HistoryPage} />
           <Route path="/security" component={SecurityPage} />
+          <Route path="/alerts" component={AlertsPage} />
           <Route path="/apps" component={AppsPage} />
           <Route path="/enrol" component={EnrolPage} />
           <Route path="/sign-in" component={SignInPage} />
@@ -35,6 +38,9 @@ function Pages() {
     </LocationProvider>
   )
 }
+
+// A tap on a notice while a page is open: the worker names the request, and this page opens it.
+navigator.serviceWorker?.addEventListener('message', ({ data }) => goTo(safePath(data?.open)))
 
 await chooseLanguage()
 render(<Pages />, document.getElementById('app') as HTMLElement)

@@ -5,11 +5,14 @@ import { Failure } from '../ui/failure.tsx'
 import { Heading } from '../ui/heading.tsx'
 import { Shell } from '../ui/shell.tsx'
 import { t } from '../ui/text.ts'
+import { Contacts } from './contacts.tsx'
 import { Passkeys } from './passkeys.tsx'
 import { Sessions } from './sessions.tsx'
 
 export function SecurityPage() {
   const signOut = useAction(async () => {
+    const { turnOff } = await import('../alerts/push.ts')
+    await turnOff()
     await remove('/v1/session')
     // A new document, so that nothing of this user stays in memory.
     location.assign('/sign-in')
@@ -19,6 +22,7 @@ export function SecurityPage() {
       <Heading title={t('security.title')} />
       <p class="lead">{t('security.lead')}</p>
       <Passkeys />
+      <Contacts />
       <Sessions />
       <section>
         <Failure error={signOut.error} />

@@ -15,8 +15,11 @@ export class ApiProblem extends Error {
 
 export const get = <T>(path: string) => call<T>('GET', path)
 export const post = <T>(path: string, body: object = {}) => call<T>('POST', path, body)
+export const put = <T>(path: string, body: object) => call<T>('PUT', path, body)
 export const patch = <T>(path: string, body: object) => call<T>('PATCH', path, body)
 export const remove = (path: string) => call<void>('DELETE', path)
+/** The same, for what is named by the body alone. */
+export const removeWith = (path: string, body: object) => call<void>('DELETE', path, body)
 
 /** The same call may well be answered in a moment: the network was away, or the server was starting. */
 export const isPassing = (error: unknown) => !(error instanceof ApiProblem) || error.problem.status >= 500

@@ -19,6 +19,7 @@ export function Shell({ children, isWide }: { children: ComponentChildren; isWid
   const { path } = useLocation()
   useLive(readInbox)
   useEffect(() => void readInbox(), [])
+  useEffect(keepAlertsInStep, [])
 
   return (
     <div class={isWide ? 'page wide' : 'page'}>
@@ -38,6 +39,16 @@ export function Shell({ children, isWide }: { children: ComponentChildren; isWid
       <main>{children}</main>
     </div>
   )
+}
+
+let isInStep = false
+
+/** Once a document, where this device was let tell of requests. */
+function keepAlertsInStep() {
+  if (isInStep || !('Notification' in window) || Notification.permission !== 'granted') return
+  isInStep = true
+  // What did not work now is tried at the next opening.
+  void import('../alerts/push.ts').then(({ keepInStep }) => keepInStep()).catch(() => {})
 }
 
 function Count() {

@@ -1,0 +1,53 @@
+import type { ContactCard } from '../../src/api/contract.ts'
+import { deviceName } from '../ui/device.ts'
+import { when } from '../ui/format.ts'
+import { Loaded, useLoad } from '../ui/load.tsx'
+import { TakeAway } from '../ui/take-away.tsx'
+import { t } from '../ui/text.ts'
+
+/** Where this user is told that an app asks. */
+export function Contacts() {
+  const contacts = useLoad<{ contacts: ContactCard[] }>('/v1/me/contacts')
+  return (
+    <section>
+      <h2>{t('contacts.title')}</h2>
+      <p>{t('contacts.lead')}</p>
+      <Loaded from={contacts}>
+        {({ contacts: all }) => (
+          <ul class="cards">
+            {all.map((contact) => (
+              <Contact key={contact.id} contact={contact} reload={contacts.reload} />
+            ))}
+          </ul>
+        )}
+      </Loaded>
+      <p class="links">
+        <a href="/alerts">{t('contacts.device')}</a>
+      </p>
+    </section>
+  )
+}
+
+function Contact({ contact, reload }: { contact: ContactCard; reload: () => Promise<void> }) {
+  const { id, channel, address, label, state, created_at } = contact
+  const name = channel === 'whatsapp' ? t('contacts.whatsapp', { number: address ?? '' }) : deviceName(label)
+  return (
+    <li class="card row">
+      <div>
+        <bdi class="name">{name}</bdi>
+        <p class="quiet">{t('contacts.added', { at: when(created_at) })}</p>
+        {state === 'suspended' && <p>{t('contacts.suspended')}</p>}
+        {state === 'unreachable' && <p>{t('contacts.unreachable')}</p>}
+      </div>
+      <TakeAway
+        label={t('action.remove')}
+        of={name}
+        title={t('contacts.remove.title')}
+        text={t('contacts.remove.text', { name })}
+        action={t('contacts.remove.action')}
+        path={`/v1/me/contacts/${id}`}
+        onDone={reload}
+      />
+    </li>
+  )
+}
