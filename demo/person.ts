@@ -70,6 +70,16 @@ function decisions(session: ReturnType<typeof startSession>, passkey: SoftwarePa
     review,
     approveWith,
     approve: async (id: string) => approveWith(id, passkey.assert((await review(id)).options)),
+    /** Changes an app, and confirms by passkey what has to be. */
+    async editApp<T>(id: string, form: Record<string, unknown>): Promise<T> {
+      const { options } = await session.must<{ options: Record<string, unknown> | null }>(
+        'POST',
+        `/v1/me/apps/${id}/confirm`,
+        form,
+      )
+      const credential = options ? { credential: passkey.assert(options) } : {}
+      return session.must('PATCH', `/v1/me/apps/${id}`, { ...form, ...credential })
+    },
     reject: (id: string) => session.call('POST', `/v1/me/requests/${id}/reject`, {}),
   }
 }

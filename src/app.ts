@@ -8,6 +8,7 @@ import { askRoutes } from '#api/asks.ts'
 import { contactRoutes } from '#api/contacts.ts'
 import { deliveryRoutes } from '#api/deliveries.ts'
 import { guardPages } from '#api/guard.ts'
+import { iconRoutes } from '#api/icons.ts'
 import { sessionRoutes } from '#api/sessions.ts'
 import { startRoutes } from '#api/start.ts'
 import { tlsRoutes } from '#api/tls.ts'
@@ -40,6 +41,7 @@ import { upstoxPayload } from '#protocols/upstox/payload.ts'
 import { upstoxBadUrl, upstoxRoutes } from '#protocols/upstox/routes.ts'
 import { expireHandler } from '#requests/expire.ts'
 import { dailyExpiry } from '#requests/expiry.ts'
+import { sweepClients } from '#requests/retire.ts'
 import type { Database } from '#store/database.ts'
 import { migrate } from '#store/migrate.ts'
 import { sql } from '#store/sql.ts'
@@ -151,6 +153,7 @@ export async function startApp({
     tokenRoutes(routes, context)
     appRoutes(routes, context)
     tlsRoutes(routes, context)
+    iconRoutes(routes, context)
     deliveryRoutes(routes, context)
     startRoutes(routes, context)
     liveRoutes(routes, context, hub)
@@ -173,7 +176,10 @@ export async function startApp({
     startWorker(context, 'expire', expireHandler({ now })),
   ]
   const sweep = setInterval(() => {
-    const swept = db.transaction((tx) => sweepUsers(tx, now()))
+    const swept = db.transaction(async (tx) => {
+      await sweepUsers(tx, now())
+      await sweepClients(tx, now())
+    })
     swept.catch((fault) => log.error('What has ended could not be cleared away.', fault))
   }, SWEEP_MS)
   await server.listen({ port: config.port, host: config.host })

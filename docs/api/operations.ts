@@ -45,6 +45,12 @@ const CLIENT_STATES = [
   'client_deleted',
 ] as const satisfies RefusalCode[]
 const OWN_APP = ['client_not_found'] as const satisfies RefusalCode[]
+const APP_FORM = [
+  'app_name_missing',
+  'notifier_refused',
+  'redirect_wrong',
+  'encryption_key_refused',
+] as const satisfies RefusalCode[]
 const OWN_REQUEST = ['request_not_found'] as const satisfies RefusalCode[]
 
 /** Every operation there is, by method and path. One that is served and not named here fails `npm run check`. */
@@ -362,13 +368,7 @@ export const operations: Record<string, Operation> = {
     tag: 'My apps',
     access: 'user',
     answers: { 201: 'NewAppSecrets' },
-    refusals: [
-      'app_name_missing',
-      'notifier_refused',
-      'redirect_wrong',
-      'encryption_key_refused',
-      'scope_wrong',
-    ],
+    refusals: ['app_name_missing', 'notifier_refused', 'redirect_wrong', 'encryption_key_refused'],
   },
   'GET /v1/me/apps/{id}': {
     summary: 'Read an app',
@@ -377,27 +377,60 @@ export const operations: Record<string, Operation> = {
     answers: { 200: 'AppCard' },
     refusals: OWN_APP,
   },
+  'POST /v1/me/apps/{id}/confirm': {
+    summary: 'Ask for the passkey that a change needs',
+    about: 'Takes the same change as the PATCH; `options` is null where no passkey is needed.',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 200: 'ConfirmOptions' },
+    refusals: [...OWN_APP, ...APP_FORM, 'client_deleted'],
+  },
   'PATCH /v1/me/apps/{id}': {
     summary: 'Change an app',
-    about: 'What is not said stays as it is. Another notifier URL must be proven anew.',
+    about:
+      'What is not said stays as it is. Another notifier URL needs a fresh passkey assertion for exactly that URL, and must be proven anew.',
     tag: 'My apps',
     access: 'user',
     answers: { 200: 'AppCard' },
-    refusals: [
-      ...OWN_APP,
-      'app_name_missing',
-      'notifier_refused',
-      'redirect_wrong',
-      'encryption_key_refused',
-      'scope_wrong',
-    ],
+    refusals: [...OWN_APP, ...APP_FORM, 'client_deleted', 'passkey_needed', 'assertion_refused'],
   },
   'DELETE /v1/me/apps/{id}': {
-    summary: 'Remove an app',
+    summary: 'Delete an app',
+    about:
+      'At once it can ask no more, its open requests are withdrawn, and what is on its way to it is taken back and revoked. For seven days it can be restored.',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 200: 'DeletesAt' },
+    refusals: [...OWN_APP, 'client_deleted'],
+  },
+  'POST /v1/me/apps/{id}/restore': {
+    summary: 'Take back the deletion of an app',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 200: 'AppCard' },
+    refusals: OWN_APP,
+  },
+  'PUT /v1/me/apps/{id}/icon': {
+    summary: 'Set the picture of an app',
+    about: 'The body is the picture itself: PNG or WebP of 16 to 1024 pixels each way, at most 64 KiB.',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 204: null },
+    refusals: [...OWN_APP, 'icon_refused'],
+  },
+  'DELETE /v1/me/apps/{id}/icon': {
+    summary: 'Take the picture of an app away',
     tag: 'My apps',
     access: 'user',
     answers: { 204: null },
     refusals: OWN_APP,
+  },
+  'GET /v1/icons/{id}': {
+    summary: 'See the picture of an app',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 200: 'application/octet-stream' },
+    refusals: ['icon_not_found'],
   },
   'POST /v1/me/apps/{id}/secrets': {
     summary: 'Make one more client secret',
@@ -502,7 +535,6 @@ export const operations: Record<string, Operation> = {
       'notifier_refused',
       'redirect_wrong',
       'encryption_key_refused',
-      'scope_wrong',
     ],
   },
   'PUT /v1/admin/clients/{id}/tls': {

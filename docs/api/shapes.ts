@@ -282,6 +282,8 @@ const AppCard = of<contract.AppCard>()(
       Type.Object({ note: OrNull(Text('Why it was turned down')), reviewed_at: Time('The operator’s word') }),
     ),
     deletes_at: OrNull(Time('When it is deleted for good; until then it can be taken back')),
+    notifier_changed_at: OrNull(Time('The last time that results began to go elsewhere')),
+    icon: OrNull(Text('Address of its picture')),
     purpose: OrNull(Type.String()),
     redirect_url: OrNull(Type.String()),
     postback_url: OrNull(Type.String()),
@@ -289,8 +291,6 @@ const AppCard = of<contract.AppCard>()(
     notifier: OrNull(NotifierCard),
     encryption_key: OrNull(Type.Object({ kid: Type.String(), alg: Type.String() })),
     tls: OrNull(TlsCard),
-    delivery_mode: oneOf('push', 'ping', 'poll'),
-    scope: Text('With spaces between; empty for the whole account'),
     token_life: OrNull(
       Type.Integer({ description: 'Seconds from the ask; null for the rule of the server' }),
     ),
@@ -410,6 +410,10 @@ export const shapes = {
   Opened: Type.Object({ request_id: Type.String() }),
   Made: Type.Object({ id: Type.String() }),
   Queued: Type.Object({ status: Type.Literal('queued') }),
+  ConfirmOptions: Type.Object({
+    options: OrNull(Type.Object({}, { description: '`PublicKeyCredentialRequestOptionsJSON`' })),
+  }),
+  DeletesAt: Type.Object({ deletes_at: Time('When it is deleted for good') }),
   Count: Type.Object({ count: Type.Integer() }),
 } as const satisfies Record<string, TSchema>
 

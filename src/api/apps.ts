@@ -1,32 +1,28 @@
-import { Type } from 'typebox'
+import type { AuthenticationResponseJSON } from '@simplewebauthn/server'
+import { type Static, Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
+import { editClient, notifierSubject, planEdit } from '#clients/edit.ts'
 import { encryptionKeyCard } from '#clients/encryption.ts'
-import {
-  addSecret,
-  type ClientForm,
-  type ClientsContext,
-  editClient,
-  registerClient,
-} from '#clients/register.ts'
+import { addSecret, type ClientForm, type ClientsContext, registerClient } from '#clients/register.ts'
 import {
   type Client,
   clientsOfUser,
   countSecrets,
-  DELIVERY_MODES,
-  type DeliveryMode,
   deleteSecret,
+  iconSetAt,
   reviewOfClient,
   secretsOfClient,
-  setClientDeletion,
   tlsOfClient,
 } from '#clients/store.ts'
 import { checkNotifier, type ProofContext, proofOf } from '#deliveries/proof.ts'
 import type { Server } from '#http/server.ts'
-import type { UsersContext } from '#users/users.ts'
+import type { RequestContext } from '#requests/context.ts'
+import { restoreClient, retireClient } from '#requests/retire.ts'
+import { confirmOptions, requireConfirmation } from '#users/confirm.ts'
 import type { AppCard, NewAppSecrets } from './contract.ts'
 import { signedIn } from './guard.ts'
 import { ownApp } from './own-app.ts'
-import { Id, Jwk } from './shapes.ts'
+import { Credential, Id, Jwk } from './shapes.ts'
 import { tlsCard } from './tls.ts'
 
 const MOST_SECRETS = 2
@@ -38,23 +34,27 @@ const Form = {
   postback_url: Url,
   notifier_url: Url,
   encryption_key: Type.Optional(Type.Union([Jwk, Type.Null()])),
-  delivery_mode: Type.Optional(Type.Union(DELIVERY_MODES.map((each) => Type.Literal(each)))),
-  scope: Type.Optional(Type.Union([Type.String({ maxLength: 1_400 }), Type.Null()])),
   /** Seconds. */
   token_life: Type.Optional(Type.Union([Type.Integer({ minimum: 60, maximum: 86_400 }), Type.Null()])),
 }
 const Name = Type.String({ minLength: 1, maxLength: 80 })
 const Kind = Type.Union([Type.Literal('individual'), Type.Literal('initiator')])
 const NewApp = Type.Object({ name: Name, kind: Type.Optional(Kind), ...Form })
-const EditedApp = Type.Object({ name: Type.Optional(Name), ...Form })
+const EditedApp = Type.Object({
+  name: Type.Optional(Name),
+  ...Form,
+  /** Needed when the Notifier Webhook Endpoint changes. */
+  credential: Type.Optional(Credential),
+})
 
 /** My apps: the clients of whoever is signed in. Most ask their owner alone; one that asks many users is reviewed first. */
-export function appRoutes(server: Server, context: UsersContext & ClientsContext & ProofContext) {
+export function appRoutes(server: Server, context: RequestContext & ClientsContext & ProofContext) {
   const { db, now } = context
 
   const card = async (client: Client): Promise<AppCard> => {
     const secrets = await secretsOfClient(db, client.id)
     const proof = await proofOf(context, client)
+    const iconAt = await iconSetAt(db, client.id)
     const review = await reviewOfClient(db, client.id)
     const tls = await tlsOfClient(db, client.id)
     return {
@@ -64,14 +64,14 @@ export function appRoutes(server: Server, context: UsersContext & ClientsContext
       state: client.state,
       review: review ? { note: review.reviewNote, reviewed_at: review.reviewedAt } : null,
       deletes_at: client.deletesAt,
+      notifier_changed_at: client.notifierChangedAt,
+      icon: iconAt === null ? null : `/v1/icons/${client.id}?${iconAt}`,
       purpose: client.purpose,
       redirect_url: client.redirectUrl,
       postback_url: client.postbackUrl,
       notifier_url: client.notifierUrl,
       notifier: proof ? { state: proof.state, note: proof.note, checked_at: proof.checkedAt } : null,
       encryption_key: client.encryptionKey ? encryptionKeyCard(client.encryptionKey) : null,
-      delivery_mode: client.deliveryMode,
-      scope: client.scope,
       token_life: client.tokenLifeSeconds,
       tls: tls ? tlsCard(tls) : null,
       created_at: client.createdAt,
@@ -109,22 +109,43 @@ export function appRoutes(server: Server, context: UsersContext & ClientsContext
     return card(await ownApp(context, userId, http.params.id))
   })
 
-  server.patch('/v1/me/apps/:id', { schema: { params: Id, body: EditedApp } }, async (http) => {
+  /** What the app would be, and whether its results would go elsewhere. */
+  async function planned(userId: string, id: string, { name, ...rest }: Static<typeof EditedApp>) {
+    const client = await ownApp(context, userId, id)
+    const plan = planEdit(context, client, { ...(name === undefined ? {} : { name }), ...formOf(rest) })
+    return { client, plan, isSentElsewhere: plan.notifierUrl !== client.notifierUrl }
+  }
+
+  const edited = { params: Id, body: EditedApp }
+  server.post('/v1/me/apps/:id/confirm', { schema: edited }, async (http) => {
     const { userId } = await signedIn(context, http)
-    const { name } = http.body
-    const form = { ...(name === undefined ? {} : { name }), ...formOf(http.body) }
-    const client = await ownApp(context, userId, http.params.id)
-    const edited = await editClient(context, client, form)
-    // Another address has shown nothing yet, whatever the last one did.
-    if (edited.notifierUrl !== client.notifierUrl) await checkNotifier(context, edited)
-    return card(edited)
+    const { plan, isSentElsewhere } = await planned(userId, http.params.id, http.body)
+    return { options: isSentElsewhere ? await confirmOptions(context, userId, notifierSubject(plan)) : null }
   })
 
-  server.delete('/v1/me/apps/:id', { schema: { params: Id } }, async (http, reply) => {
+  server.patch('/v1/me/apps/:id', { schema: edited }, async (http) => {
+    const { userId } = await signedIn(context, http)
+    const { client, plan, isSentElsewhere } = await planned(userId, http.params.id, http.body)
+    const credential = http.body.credential as unknown as AuthenticationResponseJSON | undefined
+    const confirm = isSentElsewhere
+      ? await requireConfirmation(context, userId, notifierSubject(plan), credential)
+      : undefined
+    await editClient(context, client, plan, confirm)
+    // Another address has shown nothing yet, whatever the last one did.
+    if (isSentElsewhere) await checkNotifier(context, plan)
+    return card(await ownApp(context, userId, client.id))
+  })
+
+  server.delete('/v1/me/apps/:id', { schema: { params: Id } }, async (http) => {
+    const { userId } = await signedIn(context, http)
+    return { deletes_at: await retireClient(context, await ownApp(context, userId, http.params.id)) }
+  })
+
+  server.post('/v1/me/apps/:id/restore', { schema: { params: Id } }, async (http) => {
     const { userId } = await signedIn(context, http)
     const { id } = await ownApp(context, userId, http.params.id)
-    await db.transaction((tx) => setClientDeletion(tx, id, now(), now()))
-    return reply.code(204).send()
+    await restoreClient(context, { id })
+    return card(await ownApp(context, userId, id))
   })
 
   server.post('/v1/me/apps/:id/secrets', { schema: { params: Id } }, async (http, reply) => {
@@ -160,8 +181,6 @@ function formOf(body: {
   postback_url?: string | null
   notifier_url?: string | null
   encryption_key?: object | null
-  delivery_mode?: DeliveryMode
-  scope?: string | null
   token_life?: number | null
 }): Partial<ClientForm> {
   return {
@@ -172,8 +191,6 @@ function formOf(body: {
     ...(body.encryption_key === undefined
       ? {}
       : { encryptionKey: body.encryption_key && JSON.stringify(body.encryption_key) }),
-    ...(body.delivery_mode === undefined ? {} : { deliveryMode: body.delivery_mode }),
-    ...(body.scope === undefined ? {} : { scope: body.scope }),
     ...(body.token_life === undefined ? {} : { tokenLifeSeconds: body.token_life }),
   }
 }

@@ -165,6 +165,10 @@ export interface AppCard {
   review: { note: string | null; reviewed_at: number } | null
   /** When it is deleted for good; until then it can do nothing, and can be taken back. */
   deletes_at: number | null
+  /** The last time that results began to go to another address. */
+  notifier_changed_at: number | null
+  /** Address of its picture; another one when the picture changes. */
+  icon: string | null
   purpose: string | null
   redirect_url: string | null
   postback_url: string | null
@@ -172,9 +176,6 @@ export interface AppCard {
   notifier: NotifierCard | null
   /** The key that deliveries are encrypted to, if one is registered. */
   encryption_key: { kid: string; alg: string } | null
-  delivery_mode: 'push' | 'ping' | 'poll'
-  /** With spaces between; empty for the whole account. */
-  scope: string
   /** Seconds from the ask; null for the server's rule alone. */
   token_life: number | null
   /** TLS of the app's own with its endpoint, if it set some. */

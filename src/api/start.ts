@@ -5,6 +5,7 @@ import { requireActive } from '#clients/authenticate.ts'
 import { type Client, clientById, insertClient, UNSAID } from '#clients/store.ts'
 import type { Server } from '#http/server.ts'
 import type { RequestContext } from '#requests/context.ts'
+import { sooner } from '#requests/expiry.ts'
 import { openRequest } from '#requests/open.ts'
 import { signedIn } from './guard.ts'
 
@@ -71,7 +72,7 @@ export function startRoutes(server: Server, context: StartContext) {
       address: http.ip,
       redirect: { url: redirect_uri, state: state ?? null },
       expiresAt: now() + ATTENDED_LIFE_MS,
-      tokenExpiresAt: context.nextExpiry(now()),
+      tokenExpiresAt: sooner(context.nextExpiry(now()), client, now()),
     })
     return reply.code(201).send({ request_id: request.id })
   })

@@ -6,16 +6,9 @@ import type { Vault } from '#base/seal.ts'
 import { hashSecret, newSecret } from '#base/secrets.ts'
 import { parseOutboundUrl, type UrlPolicy } from '#outbound/url.ts'
 import type { Database, Transaction } from '#store/database.ts'
-import { encryptionKeyCard, readEncryptionKey } from './encryption.ts'
+import { readEncryptionKey } from './encryption.ts'
 import { addSigningSecret } from './signing.ts'
-import {
-  type Client,
-  type DeliveryMode,
-  insertClient,
-  insertSecret,
-  submitForReview,
-  updateClient,
-} from './store.ts'
+import { type Client, insertClient, insertSecret } from './store.ts'
 
 export interface ClientsContext {
   db: Database
@@ -33,9 +26,6 @@ export interface ClientForm {
   notifierUrl?: string | null | undefined
   /** JSON text of a public JWK. */
   encryptionKey?: string | null | undefined
-  deliveryMode?: DeliveryMode | undefined
-  /** Scopes with spaces between (RFC 6749 §3.3); nothing for the whole account. */
-  scope?: string | null | undefined
   /** 60 to 86,400; null for the server's rule alone. */
   tokenLifeSeconds?: number | null | undefined
 }
@@ -60,6 +50,7 @@ export async function registerClient({ db, now, vault, urlPolicy }: ClientsConte
     userId: form.userId ?? null,
     // An app of one user asks nobody else; one that asks many is looked at first, unless the operator made it.
     state: form.kind === 'initiator' && form.actor === 'user' ? 'under_review' : 'active',
+    notifierChangedAt: null,
     deletesAt: null,
     createdAt: now(),
     ...checkForm(form, urlPolicy),
@@ -85,48 +76,6 @@ export async function registerClient({ db, now, vault, urlPolicy }: ClientsConte
   })
 }
 
-/**
- * Changes what an owner may say of an app. One that asks many users goes back to the operator when what its users are
- * shown is another.
- *
- * @throws Refusal `app_name_missing`, `notifier_refused`, `encryption_key_refused`, `scope_wrong`
- */
-export async function editClient(
-  { db, now, urlPolicy }: ClientsContext,
-  client: Client,
-  form: Partial<ClientForm>,
-) {
-  const edited: Client = { ...client, ...checkForm({ ...client, ...form }, urlPolicy) }
-  await db.transaction(async (tx) => {
-    await updateClient(tx, edited, now())
-    const isShownOtherwise = SHOWN_TO_USERS.some((field) => edited[field] !== client[field])
-    if (client.kind === 'initiator' && (isShownOtherwise || client.state === 'rejected'))
-      await submitForReview(tx, client.id, now())
-    await recordEvent(tx, {
-      kind: 'app_edited',
-      actor: 'user',
-      clientId: client.id,
-      ...(client.userId ? { userId: client.userId } : {}),
-      detail: edited.name,
-      at: now(),
-    })
-    if (edited.encryptionKey !== client.encryptionKey) {
-      const detail = edited.encryptionKey ? encryptionKeyCard(edited.encryptionKey).kid : 'removed'
-      await recordEvent(tx, {
-        kind: 'app_encryption_key_changed',
-        actor: 'user',
-        clientId: client.id,
-        detail,
-        at: now(),
-      })
-    }
-  })
-  return edited
-}
-
-/** What the users of an app rest their decision on. */
-const SHOWN_TO_USERS = ['name', 'purpose', 'redirectUrl', 'notifierUrl', 'scope'] as const
-
 /** Makes a secret by which the client authenticates. Only its hash is kept. */
 export async function addSecret(tx: Transaction, clientId: string, now: number): Promise<string> {
   const secret = newSecret('cs_secret')
@@ -140,7 +89,8 @@ export async function addSecret(tx: Transaction, clientId: string, now: number):
   return secret
 }
 
-function checkForm(form: ClientForm, policy: UrlPolicy) {
+/** @throws Refusal `app_name_missing`, `notifier_refused`, `redirect_wrong`, `encryption_key_refused` */
+export function checkForm(form: ClientForm, policy: UrlPolicy) {
   const name = form.name.trim()
   if (name === '' || name.length > 80 || /\p{C}/u.test(name)) throw new Refusal('app_name_missing')
   const url = (text: string | null | undefined) => (text?.trim() ? outboundText(text.trim(), policy) : null)
@@ -151,21 +101,9 @@ function checkForm(form: ClientForm, policy: UrlPolicy) {
     postbackUrl: url(form.postbackUrl),
     notifierUrl: url(form.notifierUrl),
     encryptionKey: form.encryptionKey?.trim() ? readEncryptionKey(form.encryptionKey) : null,
-    deliveryMode: form.deliveryMode ?? 'push',
-    scope: scopeOf(form.scope),
     tokenLifeSeconds: form.tokenLifeSeconds ?? null,
   }
 }
-
-/** Each once, in the order given. */
-function scopeOf(text: string | null | undefined): string {
-  const scopes = [...new Set((text ?? '').split(/\s+/).filter(Boolean))]
-  const isGood = scopes.every((each) => each.length <= 64 && /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(each))
-  if (!isGood || scopes.length > MOST_SCOPES) throw new Refusal('scope_wrong')
-  return scopes.join(' ')
-}
-
-const MOST_SCOPES = 20
 
 /** As it is dialled; a bare origin is left without the slash that nobody wrote. */
 function outboundText(text: string, policy: UrlPolicy): string {

@@ -4,9 +4,6 @@ import { sql } from '#store/sql.ts'
 export const CLIENT_STATES = ['under_review', 'active', 'rejected', 'expired', 'disabled'] as const
 export type ClientState = (typeof CLIENT_STATES)[number]
 
-export const DELIVERY_MODES = ['push', 'ping', 'poll'] as const
-export type DeliveryMode = (typeof DELIVERY_MODES)[number]
-
 /** A registered program that may ask. The pages call it an app. */
 export interface Client {
   id: string
@@ -21,12 +18,10 @@ export interface Client {
   notifierUrl: string | null
   /** Public key (JSON text of a JWK) that deliveries are encrypted to. */
   encryptionKey: string | null
-  /** How results reach it (CIBA Core 1.0 §5). */
-  deliveryMode: DeliveryMode
-  /** What it may ask for (RFC 6749 §3.3), with spaces between; empty for the whole account. */
-  scope: string
   /** The owner's own limit on an access, from when it was asked for; null for the server's rule alone. */
   tokenLifeSeconds: number | null
+  /** The last time that results began to go elsewhere. */
+  notifierChangedAt: number | null
   /** When it is deleted for good; until then it can do nothing, and its owner may take it back. */
   deletesAt: number | null
   createdAt: number
@@ -40,9 +35,8 @@ export const UNSAID = {
   postbackUrl: null,
   notifierUrl: null,
   encryptionKey: null,
-  deliveryMode: 'push',
-  scope: '',
   tokenLifeSeconds: null,
+  notifierChangedAt: null,
   deletesAt: null,
 } satisfies Partial<Client>
 
@@ -58,10 +52,10 @@ export interface ClientSecret {
 export const insertClient = (tx: Transaction, each: Client) =>
   tx.run(sql`
     insert into clients (id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url,
-                         encryption_key, delivery_mode, scope, token_life_seconds, created_at, updated_at)
+                         encryption_key, token_life_seconds, created_at, updated_at)
     values (${each.id}, ${each.kind}, ${each.userId}, ${each.name}, ${each.state}, ${each.purpose},
-            ${each.redirectUrl}, ${each.postbackUrl}, ${each.notifierUrl}, ${each.encryptionKey}, ${each.deliveryMode},
-            ${each.scope}, ${each.tokenLifeSeconds}, ${each.createdAt}, ${each.createdAt})
+            ${each.redirectUrl}, ${each.postbackUrl}, ${each.notifierUrl}, ${each.encryptionKey}, ${each.tokenLifeSeconds},
+            ${each.createdAt}, ${each.createdAt})
     on conflict (id) do nothing`)
 
 export const updateClient = (tx: Transaction, each: Client, now: number) =>
@@ -69,7 +63,7 @@ export const updateClient = (tx: Transaction, each: Client, now: number) =>
     update clients
        set name = ${each.name}, purpose = ${each.purpose}, redirect_url = ${each.redirectUrl},
            postback_url = ${each.postbackUrl}, notifier_url = ${each.notifierUrl},
-           encryption_key = ${each.encryptionKey}, delivery_mode = ${each.deliveryMode}, scope = ${each.scope},
+           encryption_key = ${each.encryptionKey}, notifier_changed_at = ${each.notifierChangedAt},
            token_life_seconds = ${each.tokenLifeSeconds}, updated_at = ${now}
      where id = ${each.id}`)
 
@@ -83,7 +77,7 @@ export const setClientDeletion = (tx: Transaction, id: string, deletesAt: number
 export async function clientById(db: Database, id: string): Promise<Client | undefined> {
   const [client] = await db.read<Client>(sql`
     select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, encryption_key,
-           delivery_mode, scope, token_life_seconds, deletes_at, created_at
+           token_life_seconds, notifier_changed_at, deletes_at, created_at
       from clients where id = ${id}`)
   return client
 }
@@ -92,14 +86,51 @@ export async function clientById(db: Database, id: string): Promise<Client | und
 export const clientInside = (tx: Transaction, id: string) =>
   tx.one<Client>(sql`
     select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, encryption_key,
-           delivery_mode, scope, token_life_seconds, deletes_at, created_at
+           token_life_seconds, notifier_changed_at, deletes_at, created_at
       from clients where id = ${id}`)
 
 export const clientsOfUser = (db: Database, userId: string, now: number) =>
   db.read<Client>(sql`
     select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, encryption_key,
-           delivery_mode, scope, token_life_seconds, deletes_at, created_at
+           token_life_seconds, notifier_changed_at, deletes_at, created_at
       from clients where user_id = ${userId} and (deletes_at is null or deletes_at > ${now}) order by id`)
+
+export const clientsToDelete = (tx: Transaction, now: number, limit: number) =>
+  tx.all<{ id: string }>(sql`
+    select id from clients
+     where deletes_at <= ${now} and exists (select 1 from client_secrets where client_id = clients.id)
+     order by deletes_at limit ${limit}`)
+
+// Icons
+
+export interface ClientIcon {
+  mediaType: 'image/png' | 'image/webp'
+  bytes: Uint8Array
+  setAt: number
+}
+
+export const putIcon = (tx: Transaction, clientId: string, { mediaType, bytes, setAt }: ClientIcon) =>
+  tx.run(sql`
+    insert into client_icons (client_id, media_type, bytes, set_at)
+    values (${clientId}, ${mediaType}, ${bytes}, ${setAt})
+    on conflict (client_id) do update
+       set media_type = excluded.media_type, bytes = excluded.bytes, set_at = excluded.set_at`)
+
+export const deleteIcon = (tx: Transaction, clientId: string) =>
+  tx.run(sql`delete from client_icons where client_id = ${clientId}`)
+
+export async function iconOfClient(db: Database, clientId: string): Promise<ClientIcon | undefined> {
+  const [icon] = await db.read<ClientIcon>(sql`
+    select media_type, bytes, set_at from client_icons where client_id = ${clientId}`)
+  return icon
+}
+
+/** When the icon was set, by which its address changes with it. */
+export async function iconSetAt(db: Database, clientId: string): Promise<number | null> {
+  const [icon] = await db.read<{ setAt: number }>(sql`
+    select set_at from client_icons where client_id = ${clientId}`)
+  return icon?.setAt ?? null
+}
 
 // Review
 
@@ -141,7 +172,7 @@ export const settleReview = (
 export const clientsUnderReview = (db: Database, after: string, limit: number) =>
   db.read<Client>(sql`
     select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, encryption_key,
-           delivery_mode, scope, token_life_seconds, deletes_at, created_at
+           token_life_seconds, notifier_changed_at, deletes_at, created_at
       from clients where state = 'under_review' and deletes_at is null and id > ${after} order by id limit ${limit}`)
 
 // Secrets
@@ -158,7 +189,7 @@ export const insertSecret = (
 export const clientWithSecrets = (db: Database, id: string) =>
   db.read<Client & { secretId: string; hash: Uint8Array }>(sql`
     select clients.id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url,
-           encryption_key, delivery_mode, scope, token_life_seconds, deletes_at, clients.created_at,
+           encryption_key, token_life_seconds, notifier_changed_at, deletes_at, clients.created_at,
            client_secrets.id as secret_id, hash
       from clients join client_secrets on client_secrets.client_id = clients.id
      where clients.id = ${id}`)
@@ -181,6 +212,9 @@ export const noteSecretUse = (tx: Transaction, clientId: string, id: string, now
 
 export const deleteSecret = (tx: Transaction, id: string, clientId: string) =>
   tx.run(sql`delete from client_secrets where id = ${id} and client_id = ${clientId}`)
+
+export const deleteSecrets = (tx: Transaction, clientId: string) =>
+  tx.run(sql`delete from client_secrets where client_id = ${clientId}`)
 
 // Signing secrets, by which a receiver knows that a delivery is ours
 
@@ -264,3 +298,6 @@ export const tlsEndingBefore = (db: Database, at: number) =>
     select client_id, name, ends_at
       from client_tls join clients on clients.id = client_id
      where ends_at < ${at} and state <> 'disabled' order by ends_at`)
+
+export const deleteSigningSecrets = (tx: Transaction, clientId: string) =>
+  tx.run(sql`delete from signing_secrets where client_id = ${clientId}`)

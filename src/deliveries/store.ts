@@ -122,8 +122,9 @@ export async function deliveryById(db: Database, id: string): Promise<Delivery |
 
 /** Those of a client that still wait, made since a time. */
 export const waitingDeliveries = (tx: Transaction, clientId: string, since: number) =>
-  tx.all<{ id: string }>(sql`
-    select id from deliveries where client_id = ${clientId} and state = 'queued' and created_at >= ${since}`)
+  tx.all<Pick<Delivery, 'id' | 'requestId' | 'tokenId'>>(sql`
+    select id, request_id, token_id
+      from deliveries where client_id = ${clientId} and state = 'queued' and created_at >= ${since}`)
 
 /** Attempts that count for the schedule: an endpoint is not charged for a fault on our own side. */
 export async function countedAttempts(tx: Transaction, deliveryId: string): Promise<number> {

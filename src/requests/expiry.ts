@@ -1,4 +1,5 @@
 import { Temporal } from 'temporal-polyfill'
+import { SECOND } from '#base/clock.ts'
 
 /** When a request and its token end: each day at a time of the wall clock, somewhere. */
 export interface DailyExpiry {
@@ -38,3 +39,10 @@ export function dailyExpiry(rule: DailyExpiry): (now: number) => number {
     return until
   }
 }
+
+/** The server's end of an access, or the owner's own limit if that comes sooner: epoch milliseconds. */
+export const sooner = (
+  end: number,
+  { tokenLifeSeconds }: { tokenLifeSeconds: number | null },
+  now: number,
+): number => (tokenLifeSeconds === null ? end : Math.min(end, now + tokenLifeSeconds * SECOND))

@@ -1,3 +1,4 @@
+import type { Client } from '#clients/store.ts'
 import type { Database, Transaction } from '#store/database.ts'
 import { sql } from '#store/sql.ts'
 import type { RequestState, Settled } from './state.ts'
@@ -90,6 +91,21 @@ export const pendingOfUser = (db: Database, userId: string, before: string, limi
            requested_at, expires_at, token_expires_at, settled_at
       from token_requests
      where user_id = ${userId} and state = 'pending' and id < ${before} order by id desc limit ${limit}`)
+
+/** All that still wait for an answer to a client: of one user's, and of everybody's. */
+export const pendingOfClient = (
+  tx: Transaction,
+  { id, kind, userId }: Pick<Client, 'id' | 'kind' | 'userId'>,
+) =>
+  kind === 'individual'
+    ? tx.all<PendingRef>(sql`
+        select id, user_id, client_id from token_requests
+         where user_id = ${userId} and client_id = ${id} and state = 'pending'`)
+    : tx.all<PendingRef>(sql`
+        select id, user_id, client_id from token_requests
+         where client_id = ${id} and protocol = 'ciba' and state = 'pending'`)
+
+type PendingRef = Pick<TokenRequest, 'id' | 'userId' | 'clientId'>
 
 export const settledOfUser = (db: Database, userId: string, state: Settled, before: string, limit: number) =>
   db.read<TokenRequest>(sql`

@@ -1,9 +1,10 @@
 import { recordEvent } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
+import type { Transaction } from '#store/database.ts'
 import { tidy } from './approve.ts'
 import type { RequestContext } from './context.ts'
 import { requirePending } from './review.ts'
-import { requestInside, settleRequest } from './store.ts'
+import { requestInside, settleRequest, type TokenRequest } from './store.ts'
 
 /**
  * Takes back a request on the asker's own wish.
@@ -20,15 +21,18 @@ export async function withdrawRequest(
     const request = await requestInside(tx, id)
     if (request?.clientId !== clientId) throw new Refusal('request_not_found')
     requirePending(request, at)
-    if (!(await settleRequest(tx, id, 'withdrawn', at))) throw new Refusal('request_settled')
-    await recordEvent(tx, {
-      kind: 'withdrawn',
-      actor: 'client',
-      requestId: id,
-      userId: request.userId,
-      clientId,
-      at,
-    })
-    await tidy(tx, id, 'withdrawn', at)
+    if (!(await withdrawInside(tx, request, at))) throw new Refusal('request_settled')
   })
+}
+
+/** The same, as part of a larger transaction. False if somebody was faster. */
+export async function withdrawInside(
+  tx: Transaction,
+  { id, userId, clientId }: Pick<TokenRequest, 'id' | 'userId' | 'clientId'>,
+  at: number,
+): Promise<boolean> {
+  if (!(await settleRequest(tx, id, 'withdrawn', at))) return false
+  await recordEvent(tx, { kind: 'withdrawn', actor: 'client', requestId: id, userId, clientId, at })
+  await tidy(tx, id, 'withdrawn', at)
+  return true
 }

@@ -60,22 +60,29 @@ export const useEnrolment = (tx: Transaction, tokenHash: Uint8Array, now: number
 
 // Challenges
 
-export type ChallengePurpose = 'enrol' | 'sign_in' | 'add_passkey'
+export type ChallengePurpose = 'enrol' | 'sign_in' | 'add_passkey' | 'confirm'
 
 export const insertChallenge = (
   tx: Transaction,
-  each: { challenge: string; purpose: ChallengePurpose; userId: string | null; expiresAt: number },
+  each: {
+    challenge: string
+    purpose: ChallengePurpose
+    userId: string | null
+    /** What exactly is confirmed. */
+    subject?: string
+    expiresAt: number
+  },
 ) =>
   tx.run(sql`
-    insert into challenges (challenge, purpose, user_id, expires_at)
-    values (${each.challenge}, ${each.purpose}, ${each.userId}, ${each.expiresAt})`)
+    insert into challenges (challenge, purpose, user_id, subject, expires_at)
+    values (${each.challenge}, ${each.purpose}, ${each.userId}, ${each.subject ?? null}, ${each.expiresAt})`)
 
 /** Uses up a challenge; the second answer to it finds none. */
 export const takeChallenge = (tx: Transaction, challenge: string, purpose: ChallengePurpose, now: number) =>
-  tx.one<{ userId: string | null }>(sql`
+  tx.one<{ userId: string | null; subject: string | null }>(sql`
     delete from challenges
      where challenge = ${challenge} and purpose = ${purpose} and expires_at > ${now}
-    returning user_id`)
+    returning user_id, subject`)
 
 export const deleteOldChallenges = (tx: Transaction, now: number) =>
   tx.run(sql`delete from challenges where expires_at <= ${now}`)

@@ -75,9 +75,7 @@ test('an app that changes its notifier endpoint after display is read again, the
   const { page } = stage.device
   const id = await stage.ask()
   await read(stage.device, id)
-  const form = { notifier_url: second.url }
-  const edited = await stage.call(stage.device, 'PATCH', `/v1/me/apps/${stage.app.client_id}`, form)
-  assert.equal(edited.status(), 200)
+  await stage.changeNotifier(stage.device, second.url)
 
   await approveButton(page).click()
 

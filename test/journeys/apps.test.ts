@@ -38,8 +38,8 @@ test('an app is made, used, edited and deleted by its owner; its secrets are sho
   await edited.getByText('Saved.').waitFor()
 
   await edited.getByRole('button', { name: 'Delete app' }).click()
-  await page.getByRole('dialog').getByRole('button', { name: 'Delete for good' }).click()
-  await edited.waitFor({ state: 'detached' })
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete app' }).click()
+  await edited.getByText('Being deleted').waitFor()
   assert.equal((await server.ask(client_id, { client_secret })).status, 400)
 })
 

@@ -64,6 +64,23 @@ export async function startStage(browser: Browser, options: StageOptions = {}) {
         headers: { origin: server.origin, 'content-type': 'application/json' },
         data,
       }),
+    /** Has the results of the app go elsewhere, confirmed by the passkey of the device, behind the back of its page. */
+    changeNotifier: ({ page }: Device, notifier_url: string) =>
+      page.evaluate(
+        async ([path, form]) => {
+          const call = async (method: string, to: string, body: object) => {
+            const headers = { 'content-type': 'application/json' }
+            const answer = await fetch(to, { method, headers, body: JSON.stringify(body) })
+            if (!answer.ok) throw new Error(await answer.text())
+            return answer.json()
+          }
+          const { options } = await call('POST', `${path}/confirm`, form)
+          const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options)
+          const credential = (await navigator.credentials.get({ publicKey })) as PublicKeyCredential
+          await call('PATCH', path, { ...form, credential: credential.toJSON() })
+        },
+        [`/v1/me/apps/${app.client_id}`, { notifier_url }] as const,
+      ),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
 }

@@ -106,10 +106,10 @@ describe('proof of the notifier', () => {
     await using good = await startReceiver()
     await using bad = await startReceiver((_http, response) => response.writeHead(500).end())
     const app = await addApp(good.url)
-    await person.must('PATCH', `/v1/me/apps/${app.client_id}`, { notifier_url: bad.url })
+    await person.editApp(app.client_id, { notifier_url: bad.url })
     assert.equal((await notifierOf(app)).state, 'unproven')
     assert.equal((await ask(app)).status, 400)
-    await person.must('PATCH', `/v1/me/apps/${app.client_id}`, { notifier_url: good.url })
+    await person.editApp(app.client_id, { notifier_url: good.url })
     assert.equal((await notifierOf(app)).state, 'proven')
   })
 

@@ -33,7 +33,10 @@ export function AppPanel({ app, reload, onSecrets }: Props) {
         <bdi>{app.name}</bdi>
       </h2>
       <p class="quiet">
-        {t(`app.state.${app.state}`)} {t('app.created', { at: when(app.created_at) })}
+        {app.deletes_at === null
+          ? t(`app.state.${app.state}`)
+          : t('app.deleting', { at: when(app.deletes_at) })}{' '}
+        {t('app.created', { at: when(app.created_at) })}
       </p>
       {app.purpose && (
         <p>

@@ -235,6 +235,7 @@ export default {
   'app.state.rejected': 'संचालक ने मना किया।',
   'app.state.expired': 'समाप्त: अब माँग नहीं सकता।',
   'app.state.disabled': 'संचालक ने बंद किया।',
+  'app.deleting': 'हटाया जा रहा है: {at} को हमेशा के लिए हट जाएगा। तब तक यह कुछ नहीं कर सकता।',
   'app.created': '{at} बना।',
   'app.id': 'Client ID',
   'notifier.title': 'क्या वहाँ एक्सेस भेजा जा सकता है?',

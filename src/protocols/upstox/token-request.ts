@@ -8,6 +8,7 @@ import { type ProofContext, requireProven } from '#deliveries/proof.ts'
 import type { Server } from '#http/server.ts'
 import { parseOutboundUrl } from '#outbound/url.ts'
 import type { RequestContext } from '#requests/context.ts'
+import { sooner } from '#requests/expiry.ts'
 import { openRequest } from '#requests/open.ts'
 import { cleanReason } from '#requests/reason.ts'
 import { requireUser } from '#users/users.ts'
@@ -40,7 +41,8 @@ export function tokenRequestRoute(server: Server, context: UpstoxContext) {
     await requireUser(context, userId)
     await requireProven(context, client)
 
-    const expiresAt = context.nextExpiry(context.now())
+    const at = context.now()
+    const expiresAt = sooner(context.nextExpiry(at), client, at)
     const { request } = await openRequest(context, {
       client,
       userId,

@@ -47,8 +47,10 @@ create index sessions_of_user on sessions (user_id);
 -- A WebAuthn challenge is good for one answer to one question.
 create table challenges (
   challenge text collate "C" primary key,
-  purpose text collate "C" not null check (purpose in ('enrol', 'sign_in', 'add_passkey')),
+  purpose text collate "C" not null check (purpose in ('enrol', 'sign_in', 'add_passkey', 'confirm')),
   user_id text collate "C",
+  -- What exactly is confirmed.
+  subject text collate "C",
   expires_at bigint not null
 );
 
@@ -63,16 +65,14 @@ create table clients (
   redirect_url text collate "C",
   postback_url text collate "C",
   notifier_url text collate "C",
-  -- How results reach it (CIBA Core 1.0 §5): push sends the token, ping says that it can be collected, poll waits to be asked.
-  delivery_mode text collate "C" not null default 'push' check (delivery_mode in ('push', 'ping', 'poll')),
-  -- What it may ask for (RFC 6749 §3.3), with spaces between; empty for the whole account.
-  scope text collate "C" not null default '',
   -- The owner's own limit, shorter than the server's; null for the server's alone.
   token_life_seconds bigint check (token_life_seconds between 60 and 86400),
   -- The operator's word on an app that asks many users: on which day, by whom, and why not.
   reviewed_at bigint,
   reviewed_by text collate "C",
   review_note text collate "C",
+  -- The last time that results began to go elsewhere, for whoever decides to see.
+  notifier_changed_at bigint,
   -- Being deleted: it can do nothing any more, and until then its owner may take it back.
   deletes_at bigint,
   created_at bigint not null,
@@ -120,6 +120,13 @@ create table client_tls (
   check (certificate is not null or ca is not null)
 );
 
+create table client_icons (
+  client_id text collate "C" primary key references clients (id),
+  media_type text collate "C" not null check (media_type in ('image/png', 'image/webp')),
+  bytes bytea not null check (length(bytes) <= 65536),
+  set_at bigint not null
+);
+
 -- requests
 create table token_requests (
   id text collate "C" primary key,
@@ -144,6 +151,9 @@ create table token_requests (
 create unique index token_requests_pending on token_requests (user_id, client_id, fold) where state = 'pending';
 -- A pending one is found by the index above; here are those that rest.
 create index token_requests_settled on token_requests (user_id, id) where state <> 'pending';
+
+-- An app of one user is asked about by way of its user; of one that asks many, here are the requests.
+create index token_requests_of_client on token_requests (client_id, id) where protocol = 'ciba';
 
 -- What was shown to whom, and is good for one signature.
 create table reviews (

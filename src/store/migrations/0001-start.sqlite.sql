@@ -46,8 +46,10 @@ create index sessions_of_user on sessions (user_id);
 -- A WebAuthn challenge is good for one answer to one question.
 create table challenges (
   challenge text primary key,
-  purpose text not null check (purpose in ('enrol', 'sign_in', 'add_passkey')),
+  purpose text not null check (purpose in ('enrol', 'sign_in', 'add_passkey', 'confirm')),
   user_id text,
+  -- What exactly is confirmed.
+  subject text,
   expires_at integer not null
 ) strict, without rowid;
 
@@ -62,16 +64,14 @@ create table clients (
   redirect_url text,
   postback_url text,
   notifier_url text,
-  -- How results reach it (CIBA Core 1.0 §5): push sends the token, ping says that it can be collected, poll waits to be asked.
-  delivery_mode text not null default 'push' check (delivery_mode in ('push', 'ping', 'poll')),
-  -- What it may ask for (RFC 6749 §3.3), with spaces between; empty for the whole account.
-  scope text not null default '',
   -- The owner's own limit, shorter than the server's; null for the server's alone.
   token_life_seconds integer check (token_life_seconds between 60 and 86400),
   -- The operator's word on an app that asks many users: on which day, by whom, and why not.
   reviewed_at integer,
   reviewed_by text,
   review_note text,
+  -- The last time that results began to go elsewhere, for whoever decides to see.
+  notifier_changed_at integer,
   -- Being deleted: it can do nothing any more, and until then its owner may take it back.
   deletes_at integer,
   created_at integer not null,
@@ -119,6 +119,13 @@ create table client_tls (
   check (certificate is not null or ca is not null)
 ) strict, without rowid;
 
+create table client_icons (
+  client_id text primary key references clients (id),
+  media_type text not null check (media_type in ('image/png', 'image/webp')),
+  bytes blob not null check (length(bytes) <= 65536),
+  set_at integer not null
+) strict, without rowid;
+
 -- requests
 create table token_requests (
   id text primary key,
@@ -143,6 +150,9 @@ create table token_requests (
 create unique index token_requests_pending on token_requests (user_id, client_id, fold) where state = 'pending';
 -- A pending one is found by the index above; here are those that rest.
 create index token_requests_settled on token_requests (user_id, id) where state <> 'pending';
+
+-- An app of one user is asked about by way of its user; of one that asks many, here are the requests.
+create index token_requests_of_client on token_requests (client_id, id) where protocol = 'ciba';
 
 -- What was shown to whom, and is good for one signature.
 create table reviews (
