@@ -31,7 +31,7 @@ import { documentRoutes } from '#http/documents.ts'
 import { healthRoutes } from '#http/health.ts'
 import { callLimit } from '#http/limits.ts'
 import { pageRoutes } from '#http/pages.ts'
-import { createServer, type Server } from '#http/server.ts'
+import { closeServer, createServer, type Server } from '#http/server.ts'
 import type { Channel } from '#notices/channel.ts'
 import { notifyHandler } from '#notices/send.ts'
 import { createOutbound } from '#outbound/dial.ts'
@@ -196,7 +196,7 @@ export async function startApp({
     ...(adminKey.made ? { madeAdminKey: adminKey.made } : {}),
     async stop() {
       clearInterval(sweep)
-      await server.close()
+      await closeServer(server)
       hub.stop()
       await Promise.all(workers.map((worker) => worker.stop()))
       await uses.stop()

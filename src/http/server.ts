@@ -75,5 +75,24 @@ export function createServer({ log, trustProxy, onBadUrl }: ServerOptions): Serv
   return server
 }
 
+/**
+ * Takes no more calls and finishes those under way, for 5 s at most. A connection that was busy when the close began would
+ * be kept for its client's next call, as long as the keep-alive lasts: it is closed as soon as it is idle.
+ */
+export async function closeServer(server: Server): Promise<void> {
+  const closed = server.close()
+  const closeIdle = setInterval(() => server.server.closeIdleConnections(), IDLE_LOOK_MS)
+  const closeAll = setTimeout(() => server.server.closeAllConnections(), CALLS_END_MS)
+  try {
+    await closed
+  } finally {
+    clearInterval(closeIdle)
+    clearTimeout(closeAll)
+  }
+}
+
+const IDLE_LOOK_MS = 50
+const CALLS_END_MS = 5_000
+
 const notJson = (code: string) =>
   Object.assign(new Error('The body cannot be read.'), { statusCode: 400, code })
