@@ -34,6 +34,7 @@ import { pageRoutes } from '#http/pages.ts'
 import { closeServer, createServer, type Server } from '#http/server.ts'
 import type { Channel } from '#notices/channel.ts'
 import { notifyHandler } from '#notices/send.ts'
+import { tellUndelivered } from '#notices/tell.ts'
 import { createOutbound } from '#outbound/dial.ts'
 import { createPolicy } from '#outbound/policy.ts'
 import { startWorker } from '#outbox/worker.ts'
@@ -168,7 +169,7 @@ export async function startApp({
   documentRoutes(server, { folder: pages, isSecure: origin.startsWith('https:') })
   await pageRoutes(server, { folder: pages, isSecure: origin.startsWith('https:') })
 
-  const deliver = startWorker(context, 'deliver', deliverHandler(context))
+  const deliver = startWorker(context, 'deliver', deliverHandler({ ...context, onGivenUp: tellUndelivered }))
   const workers = [
     startWorker(context, 'notify', notifyHandler({ now, channels })),
     deliver,

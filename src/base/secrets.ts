@@ -17,6 +17,8 @@ export type SecretPrefix =
 /** The published form of every secret, for scanners. */
 export const SECRET_PATTERN = /cs_(?:secret|admin|enrol|session|code|tap|token)_[0-9A-Za-z]{43}[0-9A-Za-z]{6}/
 
+const WHOLE_SECRET = new RegExp(`^${SECRET_PATTERN.source}$`)
+
 export function newSecret(prefix: SecretPrefix): string {
   const random = base62(randomBytes(32), 43)
   return `${prefix}_${random}${checksum(`${prefix}_${random}`)}`
@@ -24,7 +26,7 @@ export function newSecret(prefix: SecretPrefix): string {
 
 /** Tells whether a text can be a secret of ours at all: right form, right checksum. No secret is needed to know it. */
 export function isWellFormedSecret(text: string): boolean {
-  return SECRET_PATTERN.test(text) && checksum(text.slice(0, -6)) === text.slice(-6)
+  return WHOLE_SECRET.test(text) && checksum(text.slice(0, -6)) === text.slice(-6)
 }
 
 /** SHA-256, which is all that is kept of a secret. They are random, so no slow hash is called for. */

@@ -10,7 +10,7 @@ import { cancel } from '#outbox/store.ts'
 import type { Handler, Outcome } from '#outbox/worker.ts'
 import type { Transaction } from '#store/database.ts'
 import { revokeToken } from '#tokens/revoke.ts'
-import { noteGone } from './proof.ts'
+import { noteGone, type ProofRule } from './proof.ts'
 import { payloadPlace } from './queue.ts'
 import { nextAttemptAt, retryAfter } from './schedule.ts'
 import { signedHeaders } from './sign.ts'
@@ -32,6 +32,9 @@ interface DeliverContext {
   vault: Vault
   outbound: Outbound
   callKeys: ReadCallKeys
+  proofRule: ProofRule
+  /** Tells the user, in the transaction that gives up. */
+  onGivenUp: (tx: Transaction, delivery: Delivery, now: number) => Promise<void>
 }
 
 /** A whole attempt, from the look-up of the name to the end of the answer. */
@@ -40,7 +43,8 @@ const DEADLINE_MS = 15 * SECOND
 const KEPT_ANSWER = 4_096
 
 /** Hands over results: POST by POST, signed, each attempt on disk before its first byte leaves. */
-export function deliverHandler({ now, vault, outbound, callKeys }: DeliverContext): Handler {
+export function deliverHandler(context: DeliverContext): Handler {
+  const { now, vault, outbound, callKeys, proofRule } = context
   return {
     slots: 128,
     laneSlots: 8,
@@ -52,12 +56,15 @@ export function deliverHandler({ now, vault, outbound, callKeys }: DeliverContex
       if (!delivery) return undefined
       if (job.attempt > 1) await markUnknownAttempts(tx, delivery.id, now())
       if (delivery.expiresAt <= now()) {
-        await giveUp(tx, delivery, 'the token had ended', now())
+        await giveUp(context, tx, delivery, 'the token had ended')
         return undefined
       }
-      // An endpoint that is gone gets nothing until it is proven anew; what waits for it waits until it ends.
-      const proof = await proofInside(tx, delivery.clientId, delivery.url)
-      if (proof?.state === 'gone') return { repeatAt: delivery.expiresAt }
+      // An endpoint that is gone, or was changed to before the approval and is not proven yet, gets nothing until it is
+      // proven; what waits for it waits until it ends.
+      const state = (await proofInside(tx, delivery.clientId, delivery.url))?.state ?? 'unproven'
+      if (state === 'gone' || (state === 'unproven' && proofRule !== 'off')) {
+        return { repeatAt: delivery.expiresAt }
+      }
       await insertAttempt(tx, delivery.id, job.attempt, now())
       const { signing, tls } = await callKeys(tx, delivery.clientId, now())
 
@@ -66,6 +73,7 @@ export function deliverHandler({ now, vault, outbound, callKeys }: DeliverContex
         const headers = {
           'content-type': delivery.contentType,
           'user-agent': 'Countersign',
+          'countersign-request': delivery.requestId,
           ...signedHeaders(delivery.id, now(), payload, signing),
         }
         const result = await outbound.post(delivery.url, headers, payload, signal, { tls }).catch(asFailure)
@@ -75,7 +83,7 @@ export function deliverHandler({ now, vault, outbound, callKeys }: DeliverContex
           await endAttempt(tx, delivery.id, { number: job.attempt, endedAt: now(), ...answer })
           if (answer.state === 'succeeded') return succeed(tx, delivery, now())
 
-          return tryAgain(tx, delivery, job.attempt, result, now())
+          return tryAgain(context, tx, delivery, { attempt: job.attempt, result })
         }
       }
     },
@@ -84,17 +92,17 @@ export function deliverHandler({ now, vault, outbound, callKeys }: DeliverContex
 
 /** Plans the next attempt, or gives up. */
 async function tryAgain(
+  context: DeliverContext,
   tx: Transaction,
   delivery: Delivery,
-  attempt: number,
-  result: Answer | CallFailed,
-  now: number,
+  { attempt, result }: { attempt: number; result: Answer | CallFailed },
 ): Promise<Outcome> {
+  const now = context.now()
   const { id, expiresAt, clientId, url } = delivery
   if (result instanceof CallFailed && isProxyFault(result.kind)) {
     // Our own way out is shut: the endpoint is not charged for it.
     const again = now + jitter(Math.min(PROXY_PAUSE_MS * attempt, LONGEST_PROXY_PAUSE_MS))
-    return again < expiresAt ? { repeatAt: again } : giveUp(tx, delivery, 'the token had ended', now)
+    return again < expiresAt ? { repeatAt: again } : giveUp(context, tx, delivery, 'the token had ended')
   }
   const isAnswered = !(result instanceof CallFailed)
   if (isAnswered && result.status === GONE) {
@@ -105,7 +113,7 @@ async function tryAgain(
   const retryAfterMs = isAnswered ? retryAfter(result.headers['retry-after'], now) : undefined
   const again = nextAttemptAt(await countedAttempts(tx, id), { now, expiresAt, retryAfterMs })
   if (again) return { repeatAt: again, isLaneFault }
-  return { ...(await giveUp(tx, delivery, 'the notifier endpoint did not take it', now)), isLaneFault }
+  return { ...(await giveUp(context, tx, delivery, 'the notifier endpoint did not take it')), isLaneFault }
 }
 
 const GONE = 410
@@ -129,7 +137,13 @@ async function succeed(tx: Transaction, delivery: Delivery, now: number): Promis
 }
 
 /** A token that was never received must not live on. */
-async function giveUp(tx: Transaction, delivery: Delivery, why: string, now: number): Promise<Outcome> {
+async function giveUp(
+  context: DeliverContext,
+  tx: Transaction,
+  delivery: Delivery,
+  why: string,
+): Promise<Outcome> {
+  const now = context.now()
   await settleDelivery(tx, delivery.id, 'undeliverable', now)
   await deletePayload(tx, delivery.id)
   await recordEvent(tx, {
@@ -142,6 +156,7 @@ async function giveUp(tx: Transaction, delivery: Delivery, why: string, now: num
     at: now,
   })
   await revokeToken(tx, delivery.tokenId, 'system', now, 'not delivered')
+  await context.onGivenUp(tx, delivery, now)
   return { done: true }
 }
 

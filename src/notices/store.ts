@@ -32,7 +32,7 @@ export interface Notice {
   contactId: string
   channel: string
   /** What is told: that the request waits, or how one ended that was told of. */
-  about: 'waiting' | Outcome
+  about: 'waiting' | 'undelivered' | Outcome
   state: NoticeState
   externalId: string | null
   failure: string | null

@@ -1,4 +1,4 @@
-import { MINUTE } from '#base/clock.ts'
+import { DAY, MINUTE } from '#base/clock.ts'
 import { newId } from '#base/ids.ts'
 import { cancel, enqueue } from '#outbox/store.ts'
 import type { Transaction } from '#store/database.ts'
@@ -41,6 +41,22 @@ export async function stopTelling(
   for (const told of await toldNotices(tx, requestId)) {
     if (!REPLACING.has(told.channel)) continue
     await promise(tx, { ...told, about: outcome, expiresAt: now + NEWS_LIFE_MS }, now)
+  }
+}
+
+/**
+ * Promises to tell a user that what they approved could not be handed over, in the transaction that gives it up: by
+ * those of their contacts that carry more than a question.
+ */
+export async function tellUndelivered(
+  tx: Transaction,
+  { requestId, clientId, userId }: Omit<Telling, 'expiresAt'>,
+  now: number,
+) {
+  for (const { id: contactId, channel } of await activeContacts(tx, userId)) {
+    if (!REPLACING.has(channel)) continue
+    const telling = { requestId, clientId, userId, contactId, channel, expiresAt: now + DAY }
+    await promise(tx, { ...telling, about: 'undelivered' }, now)
   }
 }
 

@@ -3,6 +3,7 @@ import { createPublicKey, verify } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { Webhook } from 'standardwebhooks'
 import { DAY, MINUTE, SECOND } from '#base/clock.ts'
+import { startProxy } from '../support/outside.ts'
 import type { Person } from '../support/person.ts'
 import { type Received, startReceiver } from '../support/receiver.ts'
 import { heldClock, startServer, type TestServer } from '../support/server.ts'
@@ -113,6 +114,26 @@ describe('proof of the notifier', () => {
     assert.equal((await notifierOf(app)).state, 'proven')
   })
 
+  test('one that was changed to while a request was read gets no token before it is proven', async () => {
+    let isUp = false
+    await using good = await startReceiver()
+    await using other = await startReceiver((_http, response) => response.writeHead(isUp ? 200 : 404).end())
+    const app = await addApp(good.url)
+    const id = await server.openRequest(app)
+    await person.must('PATCH', `/v1/me/apps/${app.client_id}`, { notifier_url: other.url })
+    assert.equal((await person.approve(id)).status, 200)
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    assert.deepEqual(other.posts.map(typeOf), ['check'])
+    assert.equal((await deliveriesOf(app))[0]?.state, 'queued')
+    assert.equal((await deliveriesOf(app))[0]?.attempts, 0)
+
+    isUp = true
+    await person.must('POST', `/v1/me/apps/${app.client_id}/check-notifier`, {})
+    await eventually(async () => (await deliveriesOf(app))[0]?.state === 'delivered')
+    assert.deepEqual(other.posts.map(typeOf), ['check', 'check', 'access_token'])
+    assert.deepEqual(good.posts.map(typeOf), ['check'])
+  })
+
   test('an app registered by the operator is checked by the server', async () => {
     await using receiver = await startReceiver()
     const app = await server.addClient({ user_id: person.userId, notifier_url: receiver.url })
@@ -192,6 +213,10 @@ describe('resending', () => {
     await eventually(async () => (await deliveriesOf(app))[0]?.state === 'delivered')
 
     assert.equal((await person.call('POST', `${path}/resend`, {})).status, 410)
+    const noted = await server.select(
+      `select actor from events where kind = 'delivery_resent' and client_id = '${app.client_id}'`,
+    )
+    assert.deepEqual(new Set(noted.map(({ actor }) => actor)), new Set(['user']))
     const { attempts } = await person.must<{ attempts: { state: string; status: number }[] }>(
       'GET',
       `${path}/attempts`,
@@ -203,6 +228,32 @@ describe('resending', () => {
         ['succeeded', 200],
       ],
     )
+  })
+
+  test('one whose token was revoked, or was given up, is not there any more: 410, and nothing is sent', async () => {
+    let isUp = true
+    await using receiver = await startReceiver((_http, response) =>
+      response.writeHead(isUp ? 200 : 500).end(),
+    )
+    const app = await addApp(receiver.url)
+    isUp = false
+    await person.approve(await server.openRequest(app))
+    await eventually(async () => (await deliveriesOf(app))[0]?.attempts === 1)
+    const { tokens } = await person.must<{ tokens: { id: string; client: { id: string } }[] }>(
+      'GET',
+      '/v1/me/tokens',
+    )
+    const token = tokens.find(({ client }) => client.id === app.client_id)
+    await person.must('DELETE', `/v1/me/tokens/${token?.id}`)
+    const [delivery] = await deliveriesOf(app)
+    assert.equal(delivery?.state, 'undeliverable')
+    isUp = true
+    const sent = receiver.posts.length
+    const path = `/v1/me/apps/${app.client_id}/deliveries/${delivery?.id}/resend`
+    assert.equal((await person.call('POST', path, {})).status, 410)
+    await person.must('POST', `/v1/me/apps/${app.client_id}/recover`, { since: 0 })
+    await new Promise((resolve) => setTimeout(resolve, 1_200))
+    assert.equal(receiver.posts.length, sent)
   })
 
   test('all that waits since a time is recovered, also past an endpoint that was resting', async () => {
@@ -333,5 +384,47 @@ describe('a client with a long queue', () => {
     // No more than its share is under way at the dead endpoint.
     assert.ok(dead.posts.length <= 9, `${dead.posts.length}`)
     assert.equal((await deliveriesOf(slow)).filter(({ state }) => state === 'queued').length, 30)
+  })
+})
+
+describe('by way of a proxy', () => {
+  test('its faults cost the endpoint no attempt, and nothing goes out beside it', async () => {
+    const held = heldClock()
+    await using receiver = await startReceiver((_http, response) => response.writeHead(500).end())
+    let isDown = true
+    await using proxy = await startProxy(receiver.port, () =>
+      isDown ? '503 Service Unavailable' : undefined,
+    )
+    await using own = await startServer({
+      now: held.now,
+      env: {
+        COUNTERSIGN_OUTBOUND_PROXY: `http://127.0.0.1:${proxy.port}`,
+        COUNTERSIGN_OUTBOUND_PROXY_GUARDS: '1',
+      },
+    })
+    const owner = await own.person()
+    const app = await addApp(receiver.url, owner)
+    const id = await own.openRequest(app)
+    await owner.approve(id)
+    const ended = async () =>
+      ((await own.requestStatus(app, id)).delivery?.attempts ?? []).filter(
+        ({ status }) => status !== 'started',
+      )
+    const due = async () => {
+      const [job] = await own.select("select due_at from outbox where kind = 'deliver'")
+      return Number(job?.due_at)
+    }
+    // More of them than the endpoint has attempts.
+    for (let faults = 1; faults <= 8; faults += 1) {
+      await eventually(async () => (await ended()).length === faults)
+      held.moveTo(await due())
+    }
+    assert.deepEqual(new Set((await ended()).map(({ failure }) => failure)), new Set(['proxy_failed']))
+    assert.equal(receiver.posts.length, 0)
+    isDown = false
+    await eventually(async () => (await ended()).some(({ failure }) => failure === 'status'), MINUTE)
+    const wait = (await due()) - held.now()
+    assert.ok(wait <= 6 * SECOND, `the first attempt that counts is followed after 5 s, not ${wait} ms`)
+    assert.equal((await own.requestStatus(app, id)).delivery?.status, 'queued')
   })
 })

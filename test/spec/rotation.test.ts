@@ -5,6 +5,10 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createVault, fixedRing, toMasterKey } from '#base/seal.ts'
+import { addSigningSecret } from '#clients/signing.ts'
+import { openStore } from '../../src/app.ts'
+import { readConfig } from '../../src/config.ts'
+import { openVault } from '../../src/keys.ts'
 import { runCommand } from '../support/command.ts'
 import type { Person } from '../support/person.ts'
 import { startReceiver } from '../support/receiver.ts'
@@ -127,6 +131,37 @@ describe('a change of the master key', { concurrency: true }, () => {
     assert.match(wrong.err, /not the one that this store was sealed with/)
   })
 
+  test('thousands of values go under the new key in small steps, and the server answers all the while', async () => {
+    await using server = await startServer()
+    const [older] = await keysIn(server)
+    const app = await server.addClient({ kind: 'initiator' })
+    const config = readConfig({ ...server.storeEnv, COUNTERSIGN_DEV: '1' })
+    const db = await openStore(config, Date.now)
+    const vault = await openVault(db, config)
+    const secret = { vault, clientId: app.client_id, scheme: 'v1', now: Date.now() } as const
+    for (let made = 0; made < MANY; made += BATCH) {
+      await db.transaction(async (tx) => {
+        for (let n = 0; n < BATCH; n += 1) await addSigningSecret(tx, secret)
+      })
+    }
+    await db.close()
+
+    let isOver = false
+    let answered = 0
+    const calls = (async () => {
+      for (; !isOver; answered += 1) await server.addClient({ kind: 'initiator' })
+    })()
+    const run = await rotate(server)
+    isOver = true
+    await calls
+    assert.equal(run.code, 0, run.err)
+    const [, done = ''] = /signing_secrets: (\d+) done/.exec(run.out) ?? []
+    assert.ok(Number(done) >= MANY, run.out)
+    assert.ok(answered > 20, `${answered} writes went on meanwhile`)
+    const [newer] = await keysIn(server)
+    await assertAllUnder(server, newer ?? Buffer.alloc(0), older ?? Buffer.alloc(0))
+  })
+
   test('a value that none of the keys opens keeps the older keys in the file', async () => {
     await using server = await startServer()
     const [older] = await keysIn(server)
@@ -155,6 +190,9 @@ describe('a change of the master key', { concurrency: true }, () => {
     assert.match(run.err, /--one-folder/)
   })
 })
+
+const MANY = 5_000
+const BATCH = 500
 
 interface App {
   client_id: string
@@ -193,6 +231,7 @@ async function assertAllUnder(server: TestServer, newer: Buffer, older: Buffer) 
     )),
     ...(await server.select('select sealed from signing_keys')),
     ...(await server.select('select sealed from signing_secrets')),
+    ...(await server.select('select sealed_key as sealed from client_tls where sealed_key is not null')),
     ...(await server.select('select sealed from authorization_codes where sealed is not null')),
     ...(await server.select('select sealed from delivery_payloads')),
   ].map(({ sealed }) => Buffer.from(sealed as Uint8Array))

@@ -227,6 +227,28 @@ test('the request of a phone that slept is not shown after it has expired', asyn
   assert.ok((first?.claims.exp ?? 0) * 1_000 <= clock.now() + 24 * HOUR + MINUTE)
 })
 
+test('a user is told that what they approved could not be sent, and reads nothing of it on the screen', async () => {
+  const clock = heldClock()
+  await using stage = await startStage(clock.now)
+  await stage.subscribe(stage.push.subscribe())
+  const id = await stage.ask()
+  await stage.pushed(1)
+  await stage.noted('sent', 1)
+  assert.equal((await stage.asha.approve(id)).status, 200)
+  await stage.pushed(2)
+  const [{ access = '' } = {}] = (await stage.server.select('select token_id as access from deliveries')) as {
+    access?: string
+  }[]
+  // Nobody listens at the endpoint until the token ends.
+  clock.forward(24 * HOUR)
+  const [, , lost] = await stage.pushed(3)
+  const { notification } = JSON.parse(lost?.text ?? '')
+  assert.equal(notification.title, 'Access could not be sent to Northwind Research')
+  assert.equal(notification.navigate, `${stage.server.origin}/r/${id}`)
+  assert.ok(access && !lost?.text.includes(access))
+  assert.equal((await stage.server.requestStatus(stage.app, id)).delivery?.status, 'undeliverable')
+})
+
 type Stage = Awaited<ReturnType<typeof startStage>>
 
 async function startStage(now?: () => number) {

@@ -12,3 +12,6 @@ export async function usePostgres() {
 
 /** Address of a new database, or undefined where the embedded store is used. */
 export const newDatabase = async (): Promise<string | undefined> => makeDatabase?.()
+
+/** Whether the stores of this process are files of their own. */
+export const isEmbedded = (): boolean => makeDatabase === undefined

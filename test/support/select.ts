@@ -13,7 +13,7 @@ export async function selectFrom(store: { path: string } | { url: string }, text
   }
   const client = postgres(store.url, { max: 1 })
   try {
-    return (await client.unsafe(text)) as Record<string, unknown>[]
+    return [...(await client.unsafe(text))] as Record<string, unknown>[]
   } finally {
     await client.end()
   }

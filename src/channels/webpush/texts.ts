@@ -13,6 +13,10 @@ const TEXTS: Record<string, Texts> = {
     rejected: { title: 'Rejected', body: 'Nothing was given to {app}.' },
     expired: { title: 'Too late', body: 'The request of {app} has expired. Nothing was given.' },
     withdrawn: { title: 'No longer needed', body: '{app} has taken its request back.' },
+    undelivered: {
+      title: 'Access could not be sent to {app}',
+      body: 'It did not take it, so the access was taken back. Open to see why.',
+    },
   },
   hi: {
     waiting: {
@@ -23,6 +27,10 @@ const TEXTS: Record<string, Texts> = {
     rejected: { title: 'अस्वीकार किया गया', body: '{app} को कुछ नहीं दिया गया।' },
     expired: { title: 'समय निकल गया', body: '{app} का अनुरोध समाप्त हो गया। कुछ नहीं दिया गया।' },
     withdrawn: { title: 'अब ज़रूरत नहीं', body: '{app} ने अपना अनुरोध वापस ले लिया।' },
+    undelivered: {
+      title: '{app} को पहुँच नहीं भेजी जा सकी',
+      body: 'ऐप ने उसे नहीं लिया, इसलिए पहुँच वापस ले ली गई। कारण देखने के लिए खोलें।',
+    },
   },
 }
 

@@ -241,7 +241,9 @@ create table notices (
   contact_id text collate "C" not null,
   channel text collate "C" not null,
   -- What is told: that a request waits, or how one ended that was told of.
-  about text collate "C" not null check (about in ('waiting', 'approved', 'rejected', 'expired', 'withdrawn')),
+  about text collate "C" not null check (
+    about in ('waiting', 'approved', 'rejected', 'expired', 'withdrawn', 'undelivered')
+  ),
   state text collate "C" not null check (state in ('queued', 'sent', 'delivered', 'shown', 'failed', 'cancelled')),
   external_id text collate "C",
   failure text collate "C",

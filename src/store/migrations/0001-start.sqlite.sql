@@ -240,7 +240,9 @@ create table notices (
   contact_id text not null,
   channel text not null,
   -- What is told: that a request waits, or how one ended that was told of.
-  about text not null check (about in ('waiting', 'approved', 'rejected', 'expired', 'withdrawn')),
+  about text not null check (
+    about in ('waiting', 'approved', 'rejected', 'expired', 'withdrawn', 'undelivered')
+  ),
   state text not null check (state in ('queued', 'sent', 'delivered', 'shown', 'failed', 'cancelled')),
   external_id text,
   failure text,
