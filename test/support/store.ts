@@ -13,10 +13,13 @@ export async function startStore(databaseOf: () => Promise<string | undefined> =
   const folder = await mkdtemp(join(tmpdir(), 'countersign-store-'))
   const path = join(folder, 'countersign.db')
   const url = await databaseOf()
-  const db = url ? openPostgres(url) : await openSqlite(path)
+  const open = async () => (url ? openPostgres(url) : openSqlite(path))
+  const db = await open()
   await migrate(db, Date.now())
   return Object.assign(db, {
     path,
+    /** Opens the same store once more, as another process would. */
+    again: open,
     async [Symbol.asyncDispose]() {
       await db.close()
       await rm(folder, { recursive: true, force: true })
