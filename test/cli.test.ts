@@ -137,43 +137,6 @@ test('every command tells what it does by --help', async () => {
   }
 })
 
-test('doctor says how to turn WhatsApp on, and exits with 1 only for what must be mended', async () => {
-  const env = { COUNTERSIGN_DATA: await freshData() }
-  const fresh = await runCommand(['doctor'], env)
-  assert.equal(fresh.code, 0, fresh.out)
-  assert.match(fresh.out, /^off {2}WhatsApp: .*COUNTERSIGN_WHATSAPP_PHONE_NUMBER_ID/m)
-
-  const half = await runCommand(['doctor'], { ...env, COUNTERSIGN_WHATSAPP_PHONE_NUMBER_ID: '1' })
-  assert.equal(half.code, 1)
-  assert.match(half.out, /^bad {2}WhatsApp: .*COUNTERSIGN_WHATSAPP_ACCESS_TOKEN/m)
-
-  await writeFile(
-    join(env.COUNTERSIGN_DATA, 'countersign.db'),
-    'something else, long enough to be read '.repeat(50),
-  )
-  const broken = await runCommand(['doctor'], env)
-  assert.equal(broken.code, 1)
-  assert.match(broken.out, /^bad {2}store and keys: .*holds something else/m)
-})
-
-test('doctor shows which addresses are allowed and by what way, without the password of the proxy', async () => {
-  const env = { COUNTERSIGN_DATA: await freshData() }
-  const plain = await runCommand(['doctor'], env)
-  assert.match(plain.out, /^ok {3}allowed beyond the public Internet: none$/m)
-  assert.match(plain.out, /^ok {3}way to endpoints: direct/m)
-
-  const { code, out } = await runCommand(['doctor'], {
-    ...env,
-    COUNTERSIGN_OUTBOUND_ALLOW: '10.20.0.0/16, *.svc.cluster.local',
-    COUNTERSIGN_OUTBOUND_PROXY: 'http://user:hush@proxy:4750',
-    COUNTERSIGN_OUTBOUND_PROXY_GUARDS: '1',
-  })
-  assert.equal(code, 0, out)
-  assert.match(out, /^ok {3}allowed beyond the public Internet: 10\.20\.0\.0\/16, \*\.svc\.cluster\.local$/m)
-  assert.match(out, /^ok {3}way to endpoints: by the proxy proxy:4750,/m)
-  assert.doesNotMatch(out, /hush/)
-})
-
 test('a server reached by http on another host than this machine does not start', async () => {
   const env = {
     COUNTERSIGN_DATA: await freshData(),

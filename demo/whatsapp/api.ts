@@ -32,15 +32,31 @@ export function createWhatsappApi(options: ApiOptions) {
   const { accessToken, phoneNumberId, apiVersion = 'v23.0', templates, onMessage, refuse } = options
   const messages: SentMessage[] = []
 
-  async function take(http: IncomingMessage): Promise<SentMessage> {
+  /** Checks path, token and number, in Meta's order. */
+  function enter(http: IncomingMessage, method: string, form: RegExp) {
     const path = new URL(http.url ?? '/', 'http://api.invalid').pathname
-    const [, version, phone] = /^\/(v\d+\.\d+)\/(\d+)\/messages$/.exec(path) ?? []
-    if (http.method !== 'POST' || version !== apiVersion)
+    const [, version, phone] = form.exec(path) ?? []
+    if (http.method !== method || version !== apiVersion)
       throw new GraphError(400, 2500, `Unknown path components: ${path}`)
     if (http.headers.authorization !== `Bearer ${accessToken}`) {
       throw new GraphError(401, 190, 'Invalid OAuth access token - Cannot parse access token')
     }
     if (phone !== phoneNumberId) throw invalid(`Object with ID '${phone}' does not exist`)
+  }
+
+  /** The record of the number: `GET /{version}/{phone number id}`. */
+  function describeNumber(http: IncomingMessage) {
+    enter(http, 'GET', /^\/(v\d+\.\d+)\/(\d+)$/)
+    return {
+      display_phone_number: '+1 555 010 0199',
+      verified_name: 'Countersign',
+      quality_rating: 'GREEN',
+      id: phoneNumberId,
+    }
+  }
+
+  async function take(http: IncomingMessage): Promise<SentMessage> {
+    enter(http, 'POST', /^\/(v\d+\.\d+)\/(\d+)\/messages$/)
     if (!/^application\/json\b/.test(http.headers['content-type'] ?? ''))
       throw invalid('The body must be JSON')
 
@@ -58,6 +74,7 @@ export function createWhatsappApi(options: ApiOptions) {
     messages,
     async answer(http: IncomingMessage, reply: ServerResponse) {
       try {
+        if (http.method === 'GET') return sendJson(reply, 200, describeNumber(http))
         const { id, to } = await take(http)
         sendJson(reply, 200, {
           messaging_product: 'whatsapp',

@@ -175,6 +175,14 @@ export const clientsUnderReview = (db: Database, after: string, limit: number) =
            token_life_seconds, notifier_changed_at, deletes_at, created_at
       from clients where state = 'under_review' and deletes_at is null and id > ${after} order by id limit ${limit}`)
 
+/** Endpoints of apps that may ask, the newest first. */
+export async function notifierUrls(db: Database, limit: number): Promise<string[]> {
+  const rows = await db.read<{ notifierUrl: string }>(sql`
+    select notifier_url from clients
+     where state = 'active' and notifier_url is not null order by id desc limit ${limit}`)
+  return rows.map(({ notifierUrl }) => notifierUrl)
+}
+
 // Secrets
 
 export const insertSecret = (
