@@ -13,7 +13,7 @@ import { sessionRoutes } from '#api/sessions.ts'
 import { startRoutes } from '#api/start.ts'
 import { tlsRoutes } from '#api/tls.ts'
 import { tokenRoutes } from '#api/tokens.ts'
-import { type Clock, MINUTE, steadyClock } from '#base/clock.ts'
+import { type Clock, MINUTE, SECOND, steadyClock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import type { Vault } from '#base/seal.ts'
 import { createLiveHub } from '#channels/live/hub.ts'
@@ -38,6 +38,7 @@ import { tellUndelivered } from '#notices/tell.ts'
 import { createOutbound } from '#outbound/dial.ts'
 import { createPolicy } from '#outbound/policy.ts'
 import { startWorker } from '#outbox/worker.ts'
+import { cibaRoutes } from '#protocols/ciba/routes.ts'
 import { upstoxPayload } from '#protocols/upstox/payload.ts'
 import { upstoxBadUrl, upstoxRoutes } from '#protocols/upstox/routes.ts'
 import { expireHandler } from '#requests/expire.ts'
@@ -47,7 +48,7 @@ import type { Database } from '#store/database.ts'
 import { migrate } from '#store/migrate.ts'
 import { sql } from '#store/sql.ts'
 import { openSqlite } from '#store/sqlite.ts'
-import { loadSigningKey } from '#tokens/keys.ts'
+import { openSigningKeys } from '#tokens/keys.ts'
 import { sweepUsers } from '#users/sweep.ts'
 import { webauthn } from '#users/webauthn.ts'
 import { type Config, SettingError, whatsappSettings } from './config.ts'
@@ -105,7 +106,7 @@ export async function startApp({
   const db = await openStore(config, now)
   const vault = await openVault(db, config, log)
   const adminKey = await openAdminKey(db, config)
-  const signingKey = await loadSigningKey({ db, now, vault })
+  const keys = await openSigningKeys({ db, now, vault, log })
   const outbound = createOutbound({
     policy: createPolicy({ isOpen: config.isDev, allow: config.outboundAllow }),
     proxy: config.outboundProxy,
@@ -115,7 +116,8 @@ export async function startApp({
 
   const origin = config.url ?? `http://localhost:${config.port}`
   const site = siteOf(origin, config)
-  const issuer = { issuer: origin, audience: config.tokenAudience ?? origin, key: signingKey }
+  const issuer = { issuer: origin, audience: config.tokenAudience ?? origin, keys }
+  const stopping = new AbortController()
   const uses = gatherSecretUses({ db, now, log })
   const context = {
     db,
@@ -133,9 +135,13 @@ export async function startApp({
     issuer,
     payloads: { upstox: upstoxPayload },
     nextExpiry: dailyExpiry(config.dailyExpiry),
+    askRules: askRules(config),
+    holdMs: config.cibaHold,
+    stopping: stopping.signal,
     limitClient: callLimit(config.rateLimit, steady),
     limitStranger: callLimit([{ most: SIGN_INS_A_MINUTE, ms: MINUTE }], steady),
     limitAddress: callLimit([{ most: FAILURES_A_MINUTE, ms: MINUTE }], steady),
+    limitInitiator: callLimit(config.cibaRateLimit, steady),
   }
   const whatsapp = whatsappSettings(config)
   const channels = new Map<string, Channel>()
@@ -164,6 +170,7 @@ export async function startApp({
   await server.register(async (scope) => adminRoutes(scope as Server, context, adminKey.hash))
   askRoutes(server, context)
   await upstoxRoutes(server, context)
+  await cibaRoutes(server, { ...context, listen: hub.listen })
   if (whatsapp) await whatsappRoutes(server, context, whatsapp)
   healthRoutes(server, () => db.read(sql`select 1 as ready`))
   documentRoutes(server, { folder: pages, isSecure: origin.startsWith('https:') })
@@ -197,10 +204,12 @@ export async function startApp({
     ...(adminKey.made ? { madeAdminKey: adminKey.made } : {}),
     async stop() {
       clearInterval(sweep)
+      stopping.abort()
       await closeServer(server)
       hub.stop()
       await Promise.all(workers.map((worker) => worker.stop()))
       await uses.stop()
+      keys.stop()
       await outbound.close()
       await db.close()
     },
@@ -221,6 +230,14 @@ const SWEEP_MS = 10 * MINUTE
 const SIGN_INS_A_MINUTE = 600
 /** Wrong secrets from one address in a minute; they cannot be guessed, so this only guards our time. */
 const FAILURES_A_MINUTE = 6_000
+
+const askRules = (config: Config) => ({
+  intervalSeconds: Math.max(1, Math.round(config.cibaInterval / SECOND)),
+  lifeMs: config.cibaLife,
+  longestLifeMs: config.cibaLongestLife,
+  tokenLifeMs: config.cibaTokenLife,
+  mostOpen: config.cibaMostOpen,
+})
 
 /** @throws SettingError when people would reach the pages in clear text */
 function siteOf(origin: string, { isDev }: Config) {

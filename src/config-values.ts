@@ -1,5 +1,5 @@
 import { Temporal } from 'temporal-polyfill'
-import { HOUR, MINUTE, SECOND } from '#base/clock.ts'
+import { DAY, HOUR, MINUTE, SECOND } from '#base/clock.ts'
 import type { ProofRule } from '#deliveries/proof.ts'
 import type { Window } from '#http/limits.ts'
 import type { DailyExpiry } from '#requests/expiry.ts'
@@ -87,7 +87,23 @@ export function daily(given: string): DailyExpiry {
   return { time, zone }
 }
 
-const UNITS: Record<string, number> = { s: SECOND, m: MINUTE, h: HOUR }
+/** A span of time in milliseconds. */
+export function duration(given: string): number {
+  const ms = durationOrNone(given)
+  if (ms > 0) return ms
+  throw new Error('must be longer than nothing, for instance 90s')
+}
+
+/** The same, where 0s means not at all. */
+export function durationOrNone(given: string): number {
+  const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(given) ?? []
+  const ms = Number(count) * (UNITS[unit] ?? Number.NaN)
+  if (ms <= LONGEST_MS) return ms
+  throw new Error('must be a span of time such as 90s, 5m, 1h, at most 7d')
+}
+
+const LONGEST_MS = 7 * DAY
+const UNITS: Record<string, number> = { s: SECOND, m: MINUTE, h: HOUR, d: DAY }
 
 export function windows(given: string): Window[] {
   return list(given).map((each) => {

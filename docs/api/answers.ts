@@ -1,5 +1,6 @@
 import type { RefusalCode } from '#base/errors.ts'
 import { statusOf } from '#http/errors.ts'
+import { cibaError } from '#protocols/ciba/errors.ts'
 import { upstoxError } from '#protocols/upstox/errors.ts'
 import type { Operation } from './operations.ts'
 import type { ShapeName } from './shapes.ts'
@@ -49,6 +50,20 @@ export function createAnswers() {
       return { ...byStatus(groups), default: fault }
     },
 
+    oauthErrors(noes: NonNullable<Operation['oauth']>): Json {
+      const pairs = noes.map((each): readonly [number, string] => {
+        if (typeof each !== 'string') return each
+        const { status, body } = cibaError({ status: statusOf(each), code: each, detail: '', facts: {} })
+        return [status, body.error]
+      })
+      const content = { 'application/json': { schema: ref('OAuthError') } }
+      const fault = share('oauth_fault', {
+        description: 'A fault of ours: `server_error`, `temporarily_unavailable`.',
+        content,
+      })
+      return { ...byStatus(groupsOf(pairs, content)), default: fault }
+    },
+
     upstoxErrors(noes: NonNullable<Operation['upstox']>): Json {
       const pairs = noes.map((each): readonly [number, string] => {
         if (typeof each !== 'string') return each
@@ -57,15 +72,18 @@ export function createAnswers() {
         return [status, errorCode]
       })
       const content = { 'application/json': { schema: ref('UpstoxError') } }
-      const groups = [...Map.groupBy(pairs, ([status]) => status)].map(([status, group]): [number, Json] => {
-        const codes = [...new Set(group.map(([, code]) => code))]
-        return [status, { description: `Refused: ${codes.map(quoted).join(', ')}.`, content }]
-      })
       const fault = share('upstox_fault', { description: 'A fault of ours: `UDAPI100500`.', content })
-      return { ...byStatus(groups), default: fault }
+      return { ...byStatus(groupsOf(pairs, content)), default: fault }
     },
   }
 }
+
+/** Codes of one status stand together. */
+const groupsOf = (pairs: (readonly [number, string])[], content: Json) =>
+  [...Map.groupBy(pairs, ([status]) => status)].map(([status, group]): [number, Json] => {
+    const codes = [...new Set(group.map(([, code]) => code))]
+    return [status, { description: `Refused: ${codes.map(quoted).join(', ')}.`, content }]
+  })
 
 export type Answers = ReturnType<typeof createAnswers>
 

@@ -218,9 +218,14 @@ function describe(answers: Answers, name: string, operation: Operation, drawn: D
     ...(requestBody ? { requestBody } : {}),
     responses: {
       ...answers.done(operation),
-      ...(operation.upstox ? answers.upstoxErrors(operation.upstox) : answers.problems([...refusals])),
+      ...noesOf(answers, operation, [...refusals]),
     },
   }
+}
+
+function noesOf(answers: Answers, { upstox, oauth }: Operation, refusals: RefusalCode[]): Json {
+  if (upstox) return answers.upstoxErrors(upstox)
+  return oauth ? answers.oauthErrors(oauth) : answers.problems(refusals)
 }
 
 const thing = (tag: TagName) => (tag === 'My apps' || tag === 'Operator' ? 'app' : 'item')

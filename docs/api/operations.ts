@@ -17,6 +17,8 @@ export interface Operation {
   refusals?: readonly RefusalCode[]
   /** Errors in Upstox's envelope; [status, code] for those that only this protocol has. */
   upstox?: readonly (RefusalCode | readonly [number, string])[]
+  /** Errors of RFC 6749 §5.2 and CIBA Core 1.0 §11, §13; [status, error] for those that only this protocol has. */
+  oauth?: readonly (RefusalCode | readonly [number, string])[]
   /** A request body that is read by hand, so that the route has no schema of it. */
   body?: { type: string; properties: Record<string, [about: string, isNeeded: boolean]>; isJsonOnly?: true }
   /** Headers of the answer that mean something. */
@@ -26,6 +28,8 @@ export interface Operation {
 
 export const tags = {
   'Token requests': 'Ask for a token and follow what becomes of the ask. For clients.',
+  'OpenID CIBA':
+    'Ask many users, each of whom has linked the client (CIBA Core 1.0). For clients, by any library that knows it.',
   'Upstox login': 'The other calls of Upstox’s API that a client of it makes next.',
   'Signing in': 'Passkeys and sessions. For our own pages; may change in any release.',
   Approvals: 'What a user sees and decides. For our own pages; may change in any release.',
@@ -52,6 +56,31 @@ const APP_FORM = [
   'encryption_key_refused',
 ] as const satisfies RefusalCode[]
 const OWN_REQUEST = ['request_not_found'] as const satisfies RefusalCode[]
+
+const TOKEN_FORM = {
+  type: 'application/x-www-form-urlencoded',
+  properties: {
+    grant_type: ['`urn:openid:params:grant-type:ciba`', true],
+    auth_req_id: ['As `/bc-authorize` answered it', true],
+  },
+} as const satisfies Operation['body']
+const TOKEN_NOES = [
+  [400, 'invalid_request'],
+  [400, 'unsupported_grant_type'],
+  [400, 'unauthorized_client'],
+  'client_credentials_wrong',
+  'request_pending',
+  'poll_too_soon',
+  'request_rejected',
+  'request_expired',
+  'handle_unknown',
+] as const satisfies Operation['oauth']
+const POST_ALONE = {
+  tag: 'OpenID CIBA',
+  access: 'anyone',
+  answers: {},
+  oauth: [[405, 'invalid_request']],
+} as const
 
 /** Every operation there is, by method and path. One that is served and not named here fails `npm run check`. */
 export const operations: Record<string, Operation> = {
@@ -108,6 +137,72 @@ export const operations: Record<string, Operation> = {
     answers: { 204: null },
     refusals: [...OWN_REQUEST, 'request_settled'],
   },
+  'GET /.well-known/openid-configuration': {
+    summary: 'Read what this server can do',
+    tag: 'OpenID CIBA',
+    access: 'anyone',
+    answers: { 200: 'application/json' },
+  },
+  'GET /.well-known/oauth-authorization-server': {
+    summary: 'Read the same, at the address of RFC 8414',
+    tag: 'OpenID CIBA',
+    access: 'anyone',
+    answers: { 200: 'application/json' },
+  },
+  'GET /jwks': {
+    summary: 'Read the keys that tokens are signed with',
+    tag: 'OpenID CIBA',
+    access: 'anyone',
+    answers: { 200: 'application/json' },
+  },
+  'POST /bc-authorize': {
+    summary: 'Ask a user',
+    about:
+      'CIBA Core 1.0 §7. Whether there is no such user, or one who has not linked the client: the answer is the same, and nobody is told. With the header `idempotency-key` a retry is the same request.',
+    tag: 'OpenID CIBA',
+    access: 'client',
+    body: {
+      type: 'application/x-www-form-urlencoded',
+      properties: {
+        scope: ['Words apart by spaces, `openid` among them', true],
+        login_hint: ['Handle or id of the user', true],
+        binding_message: ['Shown to the user, 1 to 140 characters; the client shows it too', false],
+        requested_expiry: ['Seconds', false],
+      },
+    },
+    answers: { 200: 'CibaAccepted' },
+    headers: { location: 'Address of the request: its status, and by DELETE its withdrawal' },
+    oauth: [
+      [400, 'invalid_request'],
+      'client_credentials_wrong',
+      'client_not_initiator',
+      'scope_refused',
+      'binding_message_unfit',
+      'hint_unknown',
+      'too_many_open',
+    ],
+  },
+  'GET /bc-authorize': { summary: 'Come to the ask by a browser', ...POST_ALONE },
+  'POST /token': {
+    summary: 'Fetch the tokens',
+    about:
+      'CIBA Core 1.0 §10.1. While the user decides the call is held for up to half a minute, and answered the moment they have.',
+    tag: 'OpenID CIBA',
+    access: 'client',
+    body: TOKEN_FORM,
+    answers: { 200: 'TokenAnswer' },
+    oauth: TOKEN_NOES,
+  },
+  'GET /token': { summary: 'Come for the tokens by a browser', ...POST_ALONE },
+  'POST /oauth/token': {
+    summary: 'Fetch the tokens, at the address of Auth0',
+    tag: 'OpenID CIBA',
+    access: 'client',
+    body: TOKEN_FORM,
+    answers: { 200: 'TokenAnswer' },
+    oauth: TOKEN_NOES,
+  },
+  'GET /oauth/token': { summary: 'Come for the tokens by a browser, at the address of Auth0', ...POST_ALONE },
   'DELETE /v2/logout': {
     summary: 'End the token that is sent along',
     tag: 'Upstox login',

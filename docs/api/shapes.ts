@@ -57,6 +57,26 @@ const UpstoxError = Type.Object(
   { description: 'The error envelope of Upstox, with both spellings of each name.' },
 )
 
+const OAuthError = Type.Object(
+  {
+    error: Text('Code of RFC 6749 §5.2 or CIBA Core 1.0 §11, §13'),
+    error_description: Text('A sentence for people'),
+  },
+  { description: 'An error as OAuth tells it.' },
+)
+const CibaAccepted = Type.Object({
+  auth_req_id: Text('Fetches the tokens; as secret as one'),
+  expires_in: Type.Integer({ description: 'Seconds' }),
+  interval: Type.Optional(Type.Integer({ description: 'Seconds between two polls; not for push' })),
+})
+const TokenAnswer = Type.Object({
+  access_token: Text('A JWT of RFC 9068'),
+  token_type: Type.Literal('Bearer'),
+  expires_in: Type.Integer({ description: 'Seconds' }),
+  id_token: Text('Who approved, when and how (OpenID Connect Core 1.0 §2)'),
+  scope: Text('Words apart by spaces'),
+})
+
 const Health = Type.Object({ status: Type.Literal('ok') })
 
 const UpstoxAccepted = Type.Object({
@@ -368,6 +388,9 @@ const Page = <S extends TSchema>(name: string, schema: S) =>
 export const shapes = {
   Problem,
   UpstoxError,
+  OAuthError,
+  CibaAccepted,
+  TokenAnswer,
   Health,
   UpstoxAccepted,
   UpstoxLoggedOut,

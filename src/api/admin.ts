@@ -1,8 +1,9 @@
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
 import { hashSecret, sameHash } from '#base/secrets.ts'
+import { type InitiatorForm, registerInitiator } from '#clients/initiators.ts'
 import { judgeClient } from '#clients/judge.ts'
-import { type ClientsContext, registerClient } from '#clients/register.ts'
+import { type ClientForm, type ClientsContext, registerClient } from '#clients/register.ts'
 import { CLIENT_STATES, clientById } from '#clients/store.ts'
 import { removeClientTls, setClientTls } from '#clients/tls.ts'
 import { checkNotifier, type ProofContext, promiseCheck } from '#deliveries/proof.ts'
@@ -31,6 +32,12 @@ const NewClient = Type.Object({
   postback_url: Type.Optional(Type.String({ maxLength: 2_048 })),
   notifier_url: Type.Optional(Type.String({ maxLength: 2_048 })),
   encryption_key: Type.Optional(Jwk),
+  // Of an initiator alone; names of CIBA Core 1.0 §4 and RFC 7591 §2.
+  backchannel_token_delivery_mode: Type.Optional(Type.String({ maxLength: 10 })),
+  backchannel_client_notification_endpoint: Type.Optional(Type.String({ maxLength: 2_048 })),
+  token_endpoint_auth_method: Type.Optional(Type.String({ maxLength: 40 })),
+  scope: Type.Optional(Type.String({ maxLength: 2_000 })),
+  links: Type.Optional(Type.Array(Printable(100), { maxItems: 100 })),
 })
 
 const ClientStates = Type.Union(CLIENT_STATES.map((each) => Type.Literal(each)))
@@ -67,23 +74,19 @@ export function adminRoutes(
   )
 
   server.post('/v1/admin/clients', { schema: { body: NewClient } }, async (http, reply) => {
-    const { kind, user_id, name, purpose, redirect_url, postback_url, notifier_url, encryption_key } =
-      http.body
+    const { kind, user_id } = http.body
     if (kind === 'individual' && !user_id) {
       throw new Refusal('input_invalid', { detail: 'An individual client needs the user_id of its owner.' })
     }
-    const owner = user_id ? await findUser(context, user_id) : undefined
-    const { client, clientSecret, signingSecret } = await registerClient(context, {
-      kind,
-      userId: owner?.id,
-      name,
-      purpose,
-      redirectUrl: redirect_url,
-      postbackUrl: postback_url,
-      notifierUrl: notifier_url,
-      encryptionKey: encryption_key && JSON.stringify(encryption_key),
-      actor: 'operator',
-    })
+    if (kind === 'individual' && OF_INITIATORS.some((name) => http.body[name] !== undefined)) {
+      throw new Refusal('input_invalid', { detail: `${OF_INITIATORS.join(', ')} are for initiators alone.` })
+    }
+    const form = formOf(http.body)
+    const userId = user_id ? (await findUser(context, user_id)).id : undefined
+    const { client, clientSecret, signingSecret } =
+      kind === 'initiator'
+        ? await registerInitiator(context, { ...form, userId, ...(await initiatorForm(context, http.body)) })
+        : await registerClient(context, { ...form, kind, userId, actor: 'operator' })
     await promiseCheck(context, client)
     return reply
       .code(201)
@@ -114,3 +117,31 @@ export function adminRoutes(
     if (client) await checkNotifier(context, client)
   }
 }
+
+const OF_INITIATORS = [
+  'backchannel_token_delivery_mode',
+  'backchannel_client_notification_endpoint',
+  'token_endpoint_auth_method',
+  'scope',
+  'links',
+] as const
+
+const formOf = (body: Static<typeof NewClient>): ClientForm => ({
+  name: body.name,
+  purpose: body.purpose,
+  redirectUrl: body.redirect_url,
+  postbackUrl: body.postback_url,
+  notifierUrl: body.notifier_url,
+  encryptionKey: body.encryption_key && JSON.stringify(body.encryption_key),
+})
+
+const initiatorForm = async (
+  context: UsersContext,
+  body: Static<typeof NewClient>,
+): Promise<InitiatorForm> => ({
+  deliveryMode: body.backchannel_token_delivery_mode,
+  notificationUrl: body.backchannel_client_notification_endpoint,
+  authMethod: body.token_endpoint_auth_method,
+  scope: body.scope,
+  links: await Promise.all((body.links ?? []).map(async (user) => (await findUser(context, user)).id)),
+})

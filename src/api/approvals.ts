@@ -18,6 +18,7 @@ import {
   settledOfUser,
   type TokenRequest,
 } from '#requests/store.ts'
+import { termsOf } from '#requests/terms.ts'
 import { tokenOfRequest } from '#tokens/store.ts'
 import type { RequestCard, RequestDetail, RequestPage } from './contract.ts'
 import { signedIn } from './guard.ts'
@@ -116,7 +117,10 @@ export function approvalRoutes(server: Server, context: RequestContext) {
     return {
       ...shown,
       from: request.address,
-      notifier_url: request.delivery === 'notifier' ? (delivery?.url ?? client?.notifierUrl ?? null) : null,
+      notifier_url:
+        request.delivery === 'notifier'
+          ? (delivery?.url ?? client?.notifierUrl ?? null)
+          : termsOf(request).pushUrl,
       token_expires_at: request.tokenExpiresAt,
       approvals_before: before.count,
       last_approved_at: before.lastAt,

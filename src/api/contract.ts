@@ -69,7 +69,10 @@ export interface Approval {
   client_id: string
   client_name: string
   user_id: string
+  /** Empty where everything is asked for. */
   scopes: string[]
+  /** The app shows the same words: whoever compares them knows which ask this is. */
+  binding_message: string | null
   reason: string | null
   from: string | null
   notifier_url: string | null

@@ -7,6 +7,7 @@ const refusals = {
   client_deleted: 'This app is being deleted by its owner.',
   client_disabled: 'This app is disabled.',
   client_expired: 'This app has expired.',
+  client_metadata_refused: 'The app may not be registered like this.',
   client_not_found: 'No app has this id.',
   client_not_individual: 'This app belongs to no single user, so its id does not say whom to ask.',
   client_rejected: 'This app was not accepted by the operator.',
@@ -50,6 +51,18 @@ const refusals = {
   user_disabled: 'This account is disabled.',
   user_not_found: 'No user has this id.',
   verify_token_wrong: 'The verify token of this call is missing or wrong.',
+  binding_message_unfit:
+    'The binding message must have 1 to 140 characters, none of which hides, reorders or breaks lines.',
+  client_not_initiator: 'This app is not registered to ask users by CIBA.',
+  handle_unknown: 'The auth_req_id is not one of this app, or its result was given out already.',
+  hint_unknown: 'The hint names no user who has linked this app.',
+  idempotency_key_reused: 'This idempotency key stands for another request.',
+  poll_too_soon: 'Wait longer between two polls.',
+  request_expired: 'The user did not decide in time.',
+  request_pending: 'The user has not decided yet.',
+  request_rejected: 'The user rejected the request.',
+  scope_refused: 'The scope may not be asked for.',
+  too_many_open: 'Too many requests of this app wait for this user. Wait until one is decided.',
 } as const
 
 export type RefusalCode = keyof typeof refusals

@@ -41,9 +41,14 @@ export interface NewClient extends ClientForm {
  * Registers a client. Its secrets are answered this once: the one by which it authenticates is kept as a hash, the one
  * that signs its deliveries is kept sealed.
  *
+ * @param also what else must be noted of it, or there is no client
  * @throws Refusal `app_name_missing`, `notifier_refused`, `encryption_key_refused`
  */
-export async function registerClient({ db, now, vault, urlPolicy }: ClientsContext, form: NewClient) {
+export async function registerClient(
+  { db, now, vault, urlPolicy }: ClientsContext,
+  form: NewClient,
+  also?: (tx: Transaction, clientId: string) => Promise<void>,
+) {
   const client: Client = {
     id: uuidv7(),
     kind: form.kind,
@@ -72,6 +77,7 @@ export async function registerClient({ db, now, vault, urlPolicy }: ClientsConte
       detail: client.name,
       at: now(),
     })
+    await also?.(tx, client.id)
     return { client, clientSecret, signingSecret }
   })
 }

@@ -309,3 +309,72 @@ export const tlsEndingBefore = (db: Database, at: number) =>
 
 export const deleteSigningSecrets = (tx: Transaction, clientId: string) =>
   tx.run(sql`delete from signing_secrets where client_id = ${clientId}`)
+
+// Initiators: what a client that speaks CIBA registered
+
+export const DELIVERY_MODES = ['poll'] as const
+export type DeliveryMode = 'poll' | 'ping' | 'push'
+export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post'] as const
+export type AuthMethod = (typeof AUTH_METHODS)[number]
+
+export interface Initiator {
+  clientId: string
+  deliveryMode: DeliveryMode
+  /** Where pings or pushes go; null with `poll`. */
+  notificationUrl: string | null
+  /** How it authenticates, and in no other way. */
+  authMethod: AuthMethod
+  /** All it may ever ask for, words apart by spaces. */
+  scopes: string
+}
+
+export const insertInitiator = (tx: Transaction, each: Initiator) =>
+  tx.run(sql`
+    insert into initiators (client_id, delivery_mode, notification_url, auth_method, scopes, takes_user_code,
+                            token_format)
+    values (${each.clientId}, ${each.deliveryMode}, ${each.notificationUrl}, ${each.authMethod}, ${each.scopes}, 0,
+            'jwt')`)
+
+export async function initiatorOf(db: Database, clientId: string): Promise<Initiator | undefined> {
+  const [initiator] = await db.read<Initiator>(sql`
+    select client_id, delivery_mode, notification_url, auth_method, scopes
+      from initiators where client_id = ${clientId}`)
+  return initiator
+}
+
+// Links: whom an initiator may ask
+
+export interface ClientLink {
+  userId: string
+  clientId: string
+  /** What the user lets it ask for at most, words apart by spaces. */
+  scopes: string
+  linkedAt: number
+  /** Since when the user wants to hear nothing of it. */
+  blockedAt: number | null
+}
+
+/** Undefined when the two are linked already. */
+export const insertLink = (tx: Transaction, each: Omit<ClientLink, 'blockedAt'>) =>
+  tx.one<{ userId: string }>(sql`
+    insert into client_links (user_id, client_id, scopes, linked_at)
+    values (${each.userId}, ${each.clientId}, ${each.scopes}, ${each.linkedAt})
+    on conflict do nothing
+    returning user_id`)
+
+export async function linkOf(
+  db: Database,
+  userId: string,
+  clientId: string,
+): Promise<ClientLink | undefined> {
+  const [link] = await db.read<ClientLink>(sql`
+    select user_id, client_id, scopes, linked_at, blocked_at
+      from client_links where user_id = ${userId} and client_id = ${clientId}`)
+  return link
+}
+
+/** The same inside a transaction. Others that ask of the same pair wait until it ends. */
+export const lockLink = (tx: Transaction, userId: string, clientId: string) =>
+  tx.one<ClientLink>(sql`
+    select user_id, client_id, scopes, linked_at, blocked_at
+      from client_links where user_id = ${userId} and client_id = ${clientId} /* for update */`)

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { registerInitiator } from '#clients/initiators.ts'
 import { registerClient } from '#clients/register.ts'
 import { promiseCheck } from '#deliveries/proof.ts'
 import { findUser } from '#users/users.ts'
@@ -6,6 +7,8 @@ import { withStore } from './store.ts'
 import { readWords, UsageError } from './usage.ts'
 
 const HELP = `Usage: countersign client add --individual USER_ID | --initiator  --name NAME
+                             [--delivery poll|ping|push] [--notification URL] [--auth-method METHOD]
+                             [--scope WORDS] [--link USER_ID]…
                              [--notifier URL] [--encryption-key FILE] [--redirect URL] [--postback URL]
                              [--purpose TEXT] [--json]
        countersign client tls CLIENT_ID …        (“countersign client tls --help” tells more)
@@ -13,9 +16,14 @@ const HELP = `Usage: countersign client add --individual USER_ID | --initiator  
 Registers an app and prints its id and secrets, this once.
 
   --individual USER_ID  an app of one user, whose token it asks for (id or handle)
-  --initiator           an app that asks many users
+  --initiator           an app that asks many users, by OpenID CIBA
   --name NAME           as users are shown it
   --notifier URL        Notifier Webhook Endpoint: where approved tokens are sent
+  --delivery MODE       of an initiator: poll (the default), ping or push
+  --notification URL    of an initiator: where pings or pushes go
+  --auth-method METHOD  of an initiator: client_secret_basic (the default) or client_secret_post
+  --scope WORDS         of an initiator: all it may ask for, in quotes, apart by spaces; openid if not given
+  --link USER_ID        of an initiator: a user it may ask (id or handle); may be given more than once
   --encryption-key FILE a public key (JWK) that tokens are encrypted to, so that only its owner can read them
   --redirect URL        where a browser is sent back after sign-in by way of it
   --postback URL        where your own order updates go; kept for you, not used by the server
@@ -30,6 +38,11 @@ export async function run(args: string[]): Promise<number> {
     individual: { type: 'string' },
     initiator: { type: 'boolean' },
     name: { type: 'string' },
+    delivery: { type: 'string' },
+    notification: { type: 'string' },
+    'auth-method': { type: 'string' },
+    scope: { type: 'string' },
+    link: { type: 'string', multiple: true },
     notifier: { type: 'string' },
     'encryption-key': { type: 'string' },
     redirect: { type: 'string' },
@@ -40,33 +53,44 @@ export async function run(args: string[]): Promise<number> {
   if (!words) return 0
   const { values, positionals } = words
   if (positionals[0] !== 'add' || positionals.length > 1) throw new UsageError(HELP)
-  const {
-    individual,
-    initiator,
-    name,
-    notifier,
-    redirect,
-    postback,
-    purpose,
-    'encryption-key': keyFile,
-  } = values
+  const { individual, initiator, name, notifier, redirect, postback, purpose } = values
+  const keyFile = values['encryption-key']
   if (!name) throw new UsageError(`--name is missing.\n\n${HELP}`)
   if ((individual === undefined) === (initiator === undefined)) {
     throw new UsageError(`Say either --individual USER_ID or --initiator.\n\n${HELP}`)
   }
 
+  const misplaced = INITIATOR_WORDS.find((word) => values[word] !== undefined)
+  if (individual !== undefined && misplaced) {
+    throw new UsageError(`--${misplaced} is for an initiator alone.\n\n${HELP}`)
+  }
+
   const made = await withStore(async (context) => {
-    const registered = await registerClient(context, {
-      kind: initiator ? 'initiator' : 'individual',
-      userId: individual ? (await findUser(context, individual)).id : undefined,
+    const form = {
       name,
       purpose,
       redirectUrl: redirect,
       postbackUrl: postback,
       notifierUrl: notifier,
       encryptionKey: keyFile === undefined ? undefined : await readKey(keyFile),
-      actor: 'operator',
-    })
+    }
+    const idOf = async (user: string) => (await findUser(context, user)).id
+    const registered =
+      individual === undefined
+        ? await registerInitiator(context, {
+            ...form,
+            deliveryMode: values.delivery,
+            notificationUrl: values.notification,
+            authMethod: values['auth-method'],
+            scope: values.scope,
+            links: await Promise.all((values.link ?? []).map(idOf)),
+          })
+        : await registerClient(context, {
+            ...form,
+            kind: 'individual',
+            userId: await idOf(individual),
+            actor: 'operator',
+          })
     // The server checks the endpoint: at once if it runs, else at its start.
     await promiseCheck(context, registered.client)
     return registered
@@ -85,6 +109,9 @@ export async function run(args: string[]): Promise<number> {
   )
   return 0
 }
+
+/** Words that say something of an initiator alone. */
+const INITIATOR_WORDS = ['delivery', 'notification', 'auth-method', 'scope', 'link'] as const
 
 const readKey = (path: string): Promise<string> =>
   readFile(path, 'utf8').catch((cause) => {

@@ -8,14 +8,17 @@ import { sealedInDeliveries } from '#deliveries/sealed.ts'
 import { sealedInNotices } from '#notices/sealed.ts'
 import type { Database } from '#store/database.ts'
 import type { SealedColumn } from '#store/sealed.ts'
+import { rotateSigningKey } from '#tokens/keys.ts'
 import { sealedInTokens } from '#tokens/sealed.ts'
 import { openStore } from '../app.ts'
 import { type Config, readConfig } from '../config.ts'
 import { openVault, sealedFacts } from '../keys.ts'
 import { type KeySource, keySourceOf, newMasterKey, writeKeyFile } from '../master-key.ts'
+import { withStore } from './store.ts'
 import { readWords, UsageError } from './usage.ts'
 
 const HELP = `Usage: countersign keys rotate [--one-folder]
+       countersign keys rotate --signing
 
 Changes the master key while servers run, and loses nothing. If it is interrupted, run it again.
 
@@ -25,14 +28,25 @@ value under it, then takes the older key out of the file.
 With COUNTERSIGN_MASTER_KEY, COUNTERSIGN_MASTER_KEY_FILE or COUNTERSIGN_MASTER_KEY_COMMAND: put the new key before the
 older one there yourself. This then puts every sealed value under the new one, and says when the older may go.
 
+  --signing      changes the key that tokens are signed with instead: the new one is made known at once and signs an
+                 hour later, the older one stays known until no token by it can be good. This happens by itself
+                 every 90 days.
   --one-folder   with PostgreSQL: all nodes use this very data folder, none has a copy of the key file
 `
 
 /** `countersign keys …` */
 export async function run(args: string[]): Promise<number> {
-  const words = readWords(args, HELP, { 'one-folder': { type: 'boolean' } })
+  const words = readWords(args, HELP, {
+    'one-folder': { type: 'boolean' },
+    signing: { type: 'boolean' },
+  })
   if (!words) return 0
   if (words.positionals[0] !== 'rotate' || words.positionals.length > 1) throw new UsageError(HELP)
+  if (words.values.signing) {
+    const kid = await withStore(rotateSigningKey)
+    process.stdout.write(`Made a new signing key, ${kid}. It signs from an hour from now.\n`)
+    return 0
+  }
   const config = readConfig(process.env)
   const source = keySourceOf(config)
   if (source.ownFile && config.database && !words.values['one-folder']) throw new UsageError(COPIES)

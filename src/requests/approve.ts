@@ -89,10 +89,10 @@ interface Prepared {
 
 /**
  * Makes what an approval will hand over, before its transaction: encrypting waits for another thread, and meanwhile
- * nobody else could write. A test request hands over nothing.
+ * nobody else could write. A test request hands over nothing; who comes for the result gets it when they come.
  */
 async function prepare(context: RequestContext, request: TokenRequest): Promise<Prepared | undefined> {
-  if (request.delivery === 'none') return undefined
+  if (request.delivery === 'none' || request.delivery === 'poll') return undefined
   const grant: Grant = {
     requestId: request.id,
     clientId: request.clientId,

@@ -14,7 +14,7 @@ import { createPolicy } from '#outbound/policy.ts'
 import { startWorker } from '#outbox/worker.ts'
 import { upstoxPayload } from '#protocols/upstox/payload.ts'
 import { sql } from '#store/sql.ts'
-import { loadSigningKey } from '#tokens/keys.ts'
+import { openSigningKeys } from '#tokens/keys.ts'
 import { enrol, enrolmentOptions } from '#users/enrol.ts'
 import { addUser } from '#users/users.ts'
 import { createPasskey } from '../../demo/passkey.ts'
@@ -423,7 +423,11 @@ async function setStage() {
     vault,
     site,
     urlPolicy: createPolicy({ isOpen: true }),
-    issuer: { issuer: site.origin, audience: site.origin, key: await loadSigningKey({ db, now, vault }) },
+    issuer: {
+      issuer: site.origin,
+      audience: site.origin,
+      keys: await openSigningKeys({ db, now, vault, log: jsonLog(() => {}) }),
+    },
     payloads: { upstox: upstoxPayload },
   }
   let people = 0

@@ -3,9 +3,11 @@ import { newId } from '#base/ids.ts'
 import type { Client } from '#clients/store.ts'
 import { tellUser } from '#notices/tell.ts'
 import { enqueue } from '#outbox/store.ts'
+import type { Transaction } from '#store/database.ts'
 import type { RequestContext } from './context.ts'
 import { expireInside } from './expire.ts'
 import { type Handover, insertRequest, openRequestOf, type TokenRequest } from './store.ts'
+import type { Terms } from './terms.ts'
 
 export interface Ask {
   client: Client
@@ -19,6 +21,8 @@ export interface Ask {
   /** Network address of whoever asks. */
   address: string | null
   redirect?: { url: string; state: string | null }
+  /** What is asked for; everything, if not said. */
+  terms?: Terms
   expiresAt: number
   tokenExpiresAt: number
 }
@@ -26,8 +30,14 @@ export interface Ask {
 /**
  * Opens a request and promises to tell the user, in one transaction. A repeat of an open one returns that one, and
  * nobody is told again.
+ *
+ * @param also what else must hold of it or be noted of it, or there is no request
  */
-export async function openRequest({ db, now }: Pick<RequestContext, 'db' | 'now'>, ask: Ask) {
+export async function openRequest(
+  { db, now }: Pick<RequestContext, 'db' | 'now'>,
+  ask: Ask,
+  also?: (tx: Transaction, requestId: string) => Promise<void>,
+) {
   const at = now()
   const asked = {
     id: newId('req'),
@@ -40,6 +50,7 @@ export async function openRequest({ db, now }: Pick<RequestContext, 'db' | 'now'
     redirectUrl: ask.redirect?.url ?? null,
     redirectState: ask.redirect?.state ?? null,
     fold: ask.fold,
+    terms: ask.terms ? JSON.stringify(ask.terms) : null,
     requestedAt: at,
     expiresAt: ask.expiresAt,
     tokenExpiresAt: ask.tokenExpiresAt,
@@ -53,6 +64,7 @@ export async function openRequest({ db, now }: Pick<RequestContext, 'db' | 'now'
       if (open) await expireInside(tx, open.id, at)
     }
     const { id, clientId, userId, expiresAt } = asked
+    await also?.(tx, id)
     await recordEvent(tx, {
       kind: 'asked',
       actor: 'client',

@@ -3,8 +3,11 @@ import type { Database, Transaction } from '#store/database.ts'
 import { sql } from '#store/sql.ts'
 import type { RequestState, Settled } from './state.ts'
 
-/** How the result goes back: to the notifier, by a code through the user's browser, or (a test) not at all. */
-export type Handover = 'notifier' | 'code' | 'none'
+/**
+ * How the result goes back: to the notifier, by a code through the user's browser, or (a test) not at all; or as CIBA
+ * knows it: the client polls for it, is pinged to fetch it, or has it pushed.
+ */
+export type Handover = 'notifier' | 'code' | 'none' | 'poll' | 'ping' | 'push'
 
 /** One ask for a token. */
 export interface TokenRequest {
@@ -19,6 +22,8 @@ export interface TokenRequest {
   redirectUrl: string | null
   redirectState: string | null
   fold: string | null
+  /** JSON text of `Terms`; null where everything is asked for. */
+  terms: string | null
   requestedAt: number
   expiresAt: number
   tokenExpiresAt: number
@@ -29,16 +34,16 @@ export interface TokenRequest {
 export const insertRequest = (tx: Transaction, each: Omit<TokenRequest, 'state' | 'settledAt'>) =>
   tx.one<{ id: string }>(sql`
     insert into token_requests (id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url,
-                                redirect_state, fold, requested_at, expires_at, token_expires_at)
+                                redirect_state, fold, terms, requested_at, expires_at, token_expires_at)
     values (${each.id}, ${each.clientId}, ${each.userId}, ${each.protocol}, ${each.delivery}, 'pending',
             ${each.reason}, ${each.address}, ${each.redirectUrl}, ${each.redirectState}, ${each.fold},
-            ${each.requestedAt}, ${each.expiresAt}, ${each.tokenExpiresAt})
+            ${each.terms}, ${each.requestedAt}, ${each.expiresAt}, ${each.tokenExpiresAt})
     on conflict do nothing
     returning id`)
 
 export const openRequestOf = (tx: Transaction, clientId: string, userId: string, fold: string) =>
   tx.one<TokenRequest>(sql`
-    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
+    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold, terms,
            requested_at, expires_at, token_expires_at, settled_at
       from token_requests
      where user_id = ${userId} and client_id = ${clientId} and fold = ${fold} and state = 'pending'`)
@@ -57,18 +62,18 @@ export const expireRequestRow = (tx: Transaction, id: string, now: number) =>
     update token_requests
        set state = 'expired', settled_at = expires_at
      where id = ${id} and state = 'pending' and expires_at <= ${now}
-    returning id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
+    returning id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold, terms,
               requested_at, expires_at, token_expires_at, settled_at`)
 
 export const requestInside = (tx: Transaction, id: string) =>
   tx.one<TokenRequest>(sql`
-    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
+    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold, terms,
            requested_at, expires_at, token_expires_at, settled_at
       from token_requests where id = ${id}`)
 
 export async function requestById(db: Database, id: string): Promise<TokenRequest | undefined> {
   const [request] = await db.read<TokenRequest>(sql`
-    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
+    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold, terms,
            requested_at, expires_at, token_expires_at, settled_at
       from token_requests where id = ${id}`)
   return request
@@ -77,7 +82,7 @@ export async function requestById(db: Database, id: string): Promise<TokenReques
 /** All of a user, newest first; `before` is the id that the last page ended with. */
 export async function requestsOfUser(db: Database, userId: string, before: string, limit: number) {
   const settled = await db.read<TokenRequest>(sql`
-    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
+    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold, terms,
            requested_at, expires_at, token_expires_at, settled_at
       from token_requests
      where user_id = ${userId} and state <> 'pending' and id < ${before} order by id desc limit ${limit}`)
@@ -87,7 +92,7 @@ export async function requestsOfUser(db: Database, userId: string, before: strin
 
 export const pendingOfUser = (db: Database, userId: string, before: string, limit: number) =>
   db.read<TokenRequest>(sql`
-    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
+    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold, terms,
            requested_at, expires_at, token_expires_at, settled_at
       from token_requests
      where user_id = ${userId} and state = 'pending' and id < ${before} order by id desc limit ${limit}`)
@@ -109,11 +114,25 @@ type PendingRef = Pick<TokenRequest, 'id' | 'userId' | 'clientId'>
 
 export const settledOfUser = (db: Database, userId: string, state: Settled, before: string, limit: number) =>
   db.read<TokenRequest>(sql`
-    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
+    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold, terms,
            requested_at, expires_at, token_expires_at, settled_at
       from token_requests
      where user_id = ${userId} and state <> 'pending' and state = ${state} and id < ${before}
      order by id desc limit ${limit}`)
+
+/** How many of a pair wait now. */
+export async function countPending(
+  tx: Transaction,
+  userId: string,
+  clientId: string,
+  now: number,
+): Promise<number> {
+  const row = await tx.one<{ count: number }>(sql`
+    select count(*) as count
+      from token_requests
+     where user_id = ${userId} and client_id = ${clientId} and state = 'pending' and expires_at > ${now}`)
+  return row?.count ?? 0
+}
 
 export async function approvalsBefore(db: Database, userId: string, clientId: string, id: string) {
   const [row] = await db.read<{ count: number; lastAt: number | null }>(sql`
@@ -181,3 +200,38 @@ export async function evidenceOf(
     select evidence from decisions where request_id = ${requestId} and user_id = ${userId}`)
   return row?.evidence ?? undefined
 }
+
+// Handles: how a client comes back for a result
+
+export interface RequestHandle {
+  requestId: string
+  intervalSeconds: number
+  polledAt: number | null
+  redeemedAt: number | null
+  sealedBearer: Uint8Array | null
+}
+
+export const insertHandle = (
+  tx: Transaction,
+  each: Pick<RequestHandle, 'requestId' | 'intervalSeconds' | 'sealedBearer'>,
+) =>
+  tx.run(sql`
+    insert into request_handles (request_id, interval_seconds, sealed_bearer)
+    values (${each.requestId}, ${each.intervalSeconds}, ${each.sealedBearer})`)
+
+/** For one who polls: of two at the same moment the second waits for the first. */
+export const lockHandle = (tx: Transaction, requestId: string) =>
+  tx.one<RequestHandle>(sql`
+    select request_id, interval_seconds, polled_at, redeemed_at, sealed_bearer
+      from request_handles where request_id = ${requestId} /* for update */`)
+
+export const notePoll = (tx: Transaction, requestId: string, intervalSeconds: number, now: number) =>
+  tx.run(sql`
+    update request_handles set interval_seconds = ${intervalSeconds}, polled_at = ${now}
+     where request_id = ${requestId}`)
+
+/** @returns 0 when the result was given out before */
+export const markRedeemed = (tx: Transaction, requestId: string, now: number) =>
+  tx.run(sql`
+    update request_handles set redeemed_at = ${now}, sealed_bearer = null
+     where request_id = ${requestId} and redeemed_at is null`)

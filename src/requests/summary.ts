@@ -2,12 +2,14 @@ import { hash, randomBytes } from 'node:crypto'
 import { canonicalJson } from '#base/json.ts'
 import type { Client } from '#clients/store.ts'
 import type { TokenRequest } from './store.ts'
+import { termsOf } from './terms.ts'
 
 /**
  * What a user is shown of a request, and so what they sign: every field that the decision rests on, in the one spelling
  * of RFC 8785. The page renders these fields alone; a change of any of them after display voids the approval.
  */
 export function approvalText(request: TokenRequest, client: Client): string {
+  const { scopes, bindingMessage, pushUrl } = termsOf(request)
   return canonicalJson({
     v: 1,
     decision: 'approve',
@@ -15,10 +17,11 @@ export function approvalText(request: TokenRequest, client: Client): string {
     client_id: client.id,
     client_name: client.name,
     user_id: request.userId,
-    scopes: [],
+    scopes,
+    binding_message: bindingMessage,
     reason: request.reason,
     from: request.address,
-    notifier_url: request.delivery === 'notifier' ? client.notifierUrl : null,
+    notifier_url: request.delivery === 'notifier' ? client.notifierUrl : pushUrl,
     redirect_url: request.redirectUrl,
     requested_at: request.requestedAt,
     expires_at: request.expiresAt,

@@ -6,6 +6,8 @@ export interface Token {
   requestId: string
   clientId: string
   userId: string
+  /** JSON text of `TokenClaims`. */
+  claims: string | null
   state: 'active' | 'revoked'
   issuedAt: number
   expiresAt: number
@@ -17,8 +19,8 @@ export const insertToken = (
   each: Omit<Token, 'state' | 'revokedAt'> & { hash: Uint8Array },
 ) =>
   tx.run(sql`
-    insert into tokens (id, hash, request_id, client_id, user_id, state, issued_at, expires_at)
-    values (${each.id}, ${each.hash}, ${each.requestId}, ${each.clientId}, ${each.userId}, 'active',
+    insert into tokens (id, hash, request_id, client_id, user_id, claims, state, issued_at, expires_at)
+    values (${each.id}, ${each.hash}, ${each.requestId}, ${each.clientId}, ${each.userId}, ${each.claims}, 'active',
             ${each.issuedAt}, ${each.expiresAt})`)
 
 /** Ends a token. Undefined if it has ended already. */
@@ -26,49 +28,63 @@ export const revokeTokenRow = (tx: Transaction, id: string, now: number) =>
   tx.one<Token>(sql`
     update tokens set state = 'revoked', revoked_at = ${now}
      where id = ${id} and state = 'active' and expires_at > ${now}
-    returning id, request_id, client_id, user_id, state, issued_at, expires_at, revoked_at`)
+    returning id, request_id, client_id, user_id, claims, state, issued_at, expires_at, revoked_at`)
 
 export async function tokenByHash(db: Database, hash: Uint8Array): Promise<Token | undefined> {
   const [token] = await db.read<Token>(sql`
-    select id, request_id, client_id, user_id, state, issued_at, expires_at, revoked_at from tokens where hash = ${hash}`)
+    select id, request_id, client_id, user_id, claims, state, issued_at, expires_at, revoked_at from tokens where hash = ${hash}`)
   return token
 }
 
+/** The newest one: a refresh brings more. */
 export async function tokenOfRequest(db: Database, requestId: string): Promise<Token | undefined> {
   const [token] = await db.read<Token>(sql`
-    select id, request_id, client_id, user_id, state, issued_at, expires_at, revoked_at
-      from tokens where request_id = ${requestId}`)
+    select id, request_id, client_id, user_id, claims, state, issued_at, expires_at, revoked_at
+      from tokens where request_id = ${requestId} order by round desc limit 1`)
   return token
 }
 
 export async function tokenById(db: Database, id: string): Promise<Token | undefined> {
   const [token] = await db.read<Token>(sql`
-    select id, request_id, client_id, user_id, state, issued_at, expires_at, revoked_at from tokens where id = ${id}`)
+    select id, request_id, client_id, user_id, claims, state, issued_at, expires_at, revoked_at from tokens where id = ${id}`)
   return token
 }
 
 export const tokensOfUser = (db: Database, userId: string, limit: number) =>
   db.read<Token>(sql`
-    select id, request_id, client_id, user_id, state, issued_at, expires_at, revoked_at
+    select id, request_id, client_id, user_id, claims, state, issued_at, expires_at, revoked_at
       from tokens where user_id = ${userId} order by id desc limit ${limit}`)
+
+export const activeTokensOfRequest = (tx: Transaction, requestId: string) =>
+  tx.all<{ id: string }>(sql`select id from tokens where request_id = ${requestId} and state = 'active'`)
 
 // Signing keys
 
-export const insertSigningKey = (
-  tx: Transaction,
-  each: { id: string; publicJwk: string; sealed: Uint8Array; createdAt: number },
-) =>
+export interface SigningKeyRow {
+  id: string
+  publicJwk: string
+  sealed: Uint8Array
+  /** From then on it signs; before, it is only made known. */
+  signsFrom: number
+}
+
+export const insertSigningKey = (tx: Transaction, each: SigningKeyRow & { createdAt: number }) =>
   tx.run(sql`
-    insert into signing_keys (id, public_jwk, sealed, created_at)
-    values (${each.id}, ${each.publicJwk}, ${each.sealed}, ${each.createdAt})`)
+    insert into signing_keys (id, public_jwk, sealed, created_at, signs_from)
+    values (${each.id}, ${each.publicJwk}, ${each.sealed}, ${each.createdAt}, ${each.signsFrom})`)
 
 /** Whoever looks for a key, to make one if there is none, waits for another who does the same. */
 export const lockSigningKeys = (tx: Transaction) =>
   tx.one(sql`select name from store_facts where name = 'master_key_check' /* for update */`)
 
-export const liveSigningKeys = (tx: Transaction) =>
-  tx.all<{ id: string; publicJwk: string; sealed: Uint8Array }>(sql`
-    select id, public_jwk, sealed from signing_keys where retired_at is null order by created_at desc`)
+/** All there ever were, the newest first. */
+export const allSigningKeys = (db: Database) =>
+  db.read<SigningKeyRow>(sql`
+    select id, public_jwk, sealed, signs_from from signing_keys order by signs_from desc, id desc`)
+
+export const signingKeysInside = (tx: Transaction) =>
+  tx.all<SigningKeyRow>(sql`
+    select id, public_jwk, sealed, signs_from from signing_keys order by signs_from desc, id desc`)
 
 // Authorization codes (RFC 6749 §4.1.2)
 

@@ -5,11 +5,12 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { compactDecrypt } from 'jose'
 import { Webhook } from 'standardwebhooks'
+import { jsonLog } from '#base/log.ts'
 import { createVault } from '#base/seal.ts'
 import { upstoxPayload } from '#protocols/upstox/payload.ts'
 import { approveRequest } from '#requests/approve.ts'
 import type { Transaction } from '#store/database.ts'
-import { loadSigningKey } from '#tokens/keys.ts'
+import { openSigningKeys } from '#tokens/keys.ts'
 import { openStore } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import { openVault } from '../../src/keys.ts'
@@ -136,7 +137,7 @@ for (const [what, change] of [
     const config = readConfig({ ...server.storeEnv, COUNTERSIGN_DEV: '1' })
     const db = await openStore(config, Date.now)
     const vault = await openVault(db, config)
-    const key = await loadSigningKey({ db, now: Date.now, vault })
+    const keys = await openSigningKeys({ db, now: Date.now, vault, log: jsonLog(() => {}) })
     const context = {
       db: {
         ...db,
@@ -148,7 +149,7 @@ for (const [what, change] of [
       now: Date.now,
       vault,
       site: { origin: server.origin, rpId: 'localhost' },
-      issuer: { issuer: server.origin, audience: server.origin, key },
+      issuer: { issuer: server.origin, audience: server.origin, keys },
       payloads: { upstox: upstoxPayload },
     }
     await assert.rejects(approveRequest(context, person.userId, id, credential as never, null), {

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import { Value } from 'typebox/value'
 import { operations } from '../../docs/api/operations.ts'
 import { shapes } from '../../docs/api/shapes.ts'
+import { addInitiator, cibaCalls } from '../support/ciba.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { basic, startServer } from '../support/server.ts'
 
@@ -86,7 +87,8 @@ function faultOf(name: string, status: number, type: string, payload: unknown): 
   const operation = operations[name]
   if (!operation) return 'not described'
   const isNo = status >= 400
-  const shape = isNo ? (operation.upstox ? 'UpstoxError' : 'Problem') : operation.answers[status]
+  const noes = operation.upstox ? 'UpstoxError' : operation.oauth ? 'OAuthError' : 'Problem'
+  const shape = isNo ? noes : operation.answers[status]
   if (shape === undefined) return 'this status is not described'
   if (shape === null) return payload ? 'it has a body' : undefined
   if (shape.includes('/')) return type.startsWith(shape) ? undefined : `its type is ${type}`
@@ -96,7 +98,7 @@ function faultOf(name: string, status: number, type: string, payload: unknown): 
     const [first] = Value.Errors(schema as never, value)
     return `${JSON.stringify(first)} in ${JSON.stringify(value)}`
   }
-  if (isNo && status < 500 && !operation.upstox) {
+  if (isNo && status < 500 && shape === 'Problem') {
     const { code } = value as { code: string }
     const common = [
       'input_invalid',
@@ -190,6 +192,13 @@ describe('every answer has the shape that is described', () => {
     await fetch(`${server.origin}/v2/logout`, { method: 'DELETE' })
     await fetch(`${server.origin}/v2/login/authorization/dialog?response_type=code`, { redirect: 'manual' })
     await fetch(`${server.origin}/v2/login/authorization/token`, { method: 'POST' })
+    const agent = await addInitiator(server, [person.userId])
+    const { poll, ask } = cibaCalls(server.origin)
+    const { auth_req_id, requestId } = await ask(agent, { login_hint: person.userId })
+    await person.approve(requestId)
+    for (const _ of ['200', '400']) await poll(agent, auth_req_id)
+    for (const path of ['/bc-authorize', '/token', '/oauth/token', '/jwks'])
+      await fetch(`${server.origin}${path}`)
     for (const path of ['/livez', '/readyz', '/llms.txt', '/llms-full.txt', '/channels/whatsapp/webhook'])
       await fetch(`${server.origin}${path}`)
     await fetch(`${server.origin}/channels/whatsapp/webhook`, { method: 'POST', body: '{}' })

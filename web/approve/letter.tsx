@@ -13,7 +13,7 @@ interface Props {
 
 /** The request as it is signed: who asks, what it gets, for how long, where it goes, why, and from where. */
 export function Letter({ approval, history }: Props) {
-  const { client_name, scopes, reason, from, requested_at, token_expires_at } = approval
+  const { client_name, scopes, binding_message, reason, from, requested_at, token_expires_at } = approval
   return (
     <>
       <Heading title={t('request.title', { app: client_name })}>
@@ -43,6 +43,14 @@ export function Letter({ approval, history }: Props) {
         <Line label={t('request.where')}>
           <Destination approval={approval} />
         </Line>
+        {binding_message !== null && (
+          <Line label={t('request.message')}>
+            <p class="message">
+              <bdi dir="auto">{binding_message}</bdi>
+            </p>
+            <p class="quiet">{t('request.compare')}</p>
+          </Line>
+        )}
         <Line label={t('request.why')}>
           {reason ? (
             <>

@@ -81,6 +81,9 @@ export const en = {
   'request.where': 'Sent to',
   'request.browser': 'Back to this browser, which then opens:',
   'request.collected': 'Nowhere by itself: an app that wants it has to collect it.',
+  'request.message': 'Its message',
+  'request.compare':
+    'The app shows you the same words. If it does not, or if you did not start this, reject.',
   'request.why': 'Why',
   'request.appSays': 'The app says:',
   'request.noReason': 'The app gave no reason.',

@@ -78,6 +78,8 @@ export default {
   'request.where': 'कहाँ भेजा जाएगा',
   'request.browser': 'वापस इसी ब्राउज़र में, जो फिर यह खोलेगा:',
   'request.collected': 'अपने आप कहीं नहीं: जिस ऐप को चाहिए, उसे खुद लेना होगा।',
+  'request.message': 'उसका संदेश',
+  'request.compare': 'ऐप भी आपको यही शब्द दिखाता है। अगर शब्द अलग हों, या यह आपने शुरू न किया हो, तो नामंज़ूर करें।',
   'request.why': 'क्यों',
   'request.appSays': 'ऐप का कहना है:',
   'request.noReason': 'ऐप ने कोई कारण नहीं बताया।',

@@ -127,13 +127,44 @@ create table client_icons (
   set_at bigint not null
 );
 
+-- What an initiator registered to speak CIBA (CIBA Core 1.0 §4, RFC 7591 §2).
+create table initiators (
+  client_id text collate "C" primary key references clients (id),
+  delivery_mode text collate "C" not null check (delivery_mode in ('poll', 'ping', 'push')),
+  notification_url text collate "C",
+  auth_method text collate "C" not null check (auth_method in ('client_secret_basic', 'client_secret_post', 'private_key_jwt',
+                                                   'tls_client_auth', 'self_signed_tls_client_auth')),
+  -- A JWK Set of its public keys, or where one lies.
+  jwks text collate "C",
+  jwks_url text collate "C",
+  tls_subject text collate "C",
+  -- Words apart by spaces.
+  scopes text collate "C" not null,
+  request_alg text collate "C",
+  takes_user_code bigint not null check (takes_user_code in (0, 1)),
+  token_format text collate "C" not null check (token_format in ('jwt', 'opaque')),
+  check ((delivery_mode = 'poll') = (notification_url is null)),
+  check (jwks is null or jwks_url is null)
+);
+
+-- Whom an initiator may ask, and for what at most.
+create table client_links (
+  user_id text collate "C" not null references users (id),
+  client_id text collate "C" not null references clients (id),
+  scopes text collate "C" not null,
+  linked_at bigint not null,
+  -- The user wants to hear nothing of it any more.
+  blocked_at bigint,
+  primary key (user_id, client_id)
+);
+
 -- requests
 create table token_requests (
   id text collate "C" primary key,
   client_id text collate "C" not null,
   user_id text collate "C" not null,
   protocol text collate "C" not null,
-  delivery text collate "C" not null check (delivery in ('notifier', 'code', 'none')),
+  delivery text collate "C" not null check (delivery in ('notifier', 'code', 'none', 'poll', 'ping', 'push')),
   state text collate "C" not null check (state in ('pending', 'approved', 'rejected', 'expired', 'withdrawn')),
   reason text collate "C" check (length(reason) <= 140),
   address text collate "C",
@@ -141,6 +172,8 @@ create table token_requests (
   redirect_state text collate "C",
   -- Two open requests of one client and user that have the same fold are the same request.
   fold text collate "C",
+  -- JSON: what is asked for, where it is not everything.
+  terms text collate "C",
   requested_at bigint not null,
   expires_at bigint not null,
   token_expires_at bigint not null,
@@ -154,6 +187,18 @@ create index token_requests_settled on token_requests (user_id, id) where state 
 
 -- An app of one user is asked about by way of its user; of one that asks many, here are the requests.
 create index token_requests_of_client on token_requests (client_id, id) where protocol = 'ciba';
+
+-- How a client comes back for a result (CIBA Core 1.0 §7.3, §10.1). The auth_req_id is made of the request's id and kept nowhere.
+create table request_handles (
+  request_id text collate "C" primary key,
+  -- Seconds that the client waits between two polls; it grows when it does not.
+  interval_seconds bigint not null,
+  polled_at bigint,
+  -- The result was given out, the one time.
+  redeemed_at bigint,
+  -- Bearer token by which the client knows a ping or push of ours.
+  sealed_bearer bytea
+);
 
 -- What was shown to whom, and is good for one signature.
 create table reviews (
@@ -181,13 +226,18 @@ create table decisions (
 create table tokens (
   id text collate "C" primary key,
   hash bytea not null unique check (length(hash) = 32),
-  request_id text collate "C" not null unique,
+  request_id text collate "C" not null,
   client_id text collate "C" not null,
   user_id text collate "C" not null,
+  -- JSON: claims of it beyond those of every token, for instance its scope.
+  claims text collate "C",
   state text collate "C" not null check (state in ('active', 'revoked')),
   issued_at bigint not null,
   expires_at bigint not null,
   revoked_at bigint,
+  -- 0 is the token that the decision brought; each refresh brings one more.
+  round bigint not null default 0,
+  unique (request_id, round),
   check ((state = 'revoked') = (revoked_at is not null))
 );
 create index tokens_of_user on tokens (user_id, id);
@@ -197,7 +247,8 @@ create table signing_keys (
   public_jwk text collate "C" not null,
   sealed bytea not null,
   created_at bigint not null,
-  retired_at bigint
+  -- From then on it signs; before, it is only made known.
+  signs_from bigint not null
 );
 
 create table authorization_codes (

@@ -126,13 +126,44 @@ create table client_icons (
   set_at integer not null
 ) strict, without rowid;
 
+-- What an initiator registered to speak CIBA (CIBA Core 1.0 §4, RFC 7591 §2).
+create table initiators (
+  client_id text primary key references clients (id),
+  delivery_mode text not null check (delivery_mode in ('poll', 'ping', 'push')),
+  notification_url text,
+  auth_method text not null check (auth_method in ('client_secret_basic', 'client_secret_post', 'private_key_jwt',
+                                                   'tls_client_auth', 'self_signed_tls_client_auth')),
+  -- A JWK Set of its public keys, or where one lies.
+  jwks text,
+  jwks_url text,
+  tls_subject text,
+  -- Words apart by spaces.
+  scopes text not null,
+  request_alg text,
+  takes_user_code integer not null check (takes_user_code in (0, 1)),
+  token_format text not null check (token_format in ('jwt', 'opaque')),
+  check ((delivery_mode = 'poll') = (notification_url is null)),
+  check (jwks is null or jwks_url is null)
+) strict, without rowid;
+
+-- Whom an initiator may ask, and for what at most.
+create table client_links (
+  user_id text not null references users (id),
+  client_id text not null references clients (id),
+  scopes text not null,
+  linked_at integer not null,
+  -- The user wants to hear nothing of it any more.
+  blocked_at integer,
+  primary key (user_id, client_id)
+) strict, without rowid;
+
 -- requests
 create table token_requests (
   id text primary key,
   client_id text not null,
   user_id text not null,
   protocol text not null,
-  delivery text not null check (delivery in ('notifier', 'code', 'none')),
+  delivery text not null check (delivery in ('notifier', 'code', 'none', 'poll', 'ping', 'push')),
   state text not null check (state in ('pending', 'approved', 'rejected', 'expired', 'withdrawn')),
   reason text check (length(reason) <= 140),
   address text,
@@ -140,6 +171,8 @@ create table token_requests (
   redirect_state text,
   -- Two open requests of one client and user that have the same fold are the same request.
   fold text,
+  -- JSON: what is asked for, where it is not everything.
+  terms text,
   requested_at integer not null,
   expires_at integer not null,
   token_expires_at integer not null,
@@ -153,6 +186,18 @@ create index token_requests_settled on token_requests (user_id, id) where state 
 
 -- An app of one user is asked about by way of its user; of one that asks many, here are the requests.
 create index token_requests_of_client on token_requests (client_id, id) where protocol = 'ciba';
+
+-- How a client comes back for a result (CIBA Core 1.0 §7.3, §10.1). The auth_req_id is made of the request's id and kept nowhere.
+create table request_handles (
+  request_id text primary key,
+  -- Seconds that the client waits between two polls; it grows when it does not.
+  interval_seconds integer not null,
+  polled_at integer,
+  -- The result was given out, the one time.
+  redeemed_at integer,
+  -- Bearer token by which the client knows a ping or push of ours.
+  sealed_bearer blob
+) strict, without rowid;
 
 -- What was shown to whom, and is good for one signature.
 create table reviews (
@@ -180,13 +225,18 @@ create table decisions (
 create table tokens (
   id text primary key,
   hash blob not null unique check (length(hash) = 32),
-  request_id text not null unique,
+  request_id text not null,
   client_id text not null,
   user_id text not null,
+  -- JSON: claims of it beyond those of every token, for instance its scope.
+  claims text,
   state text not null check (state in ('active', 'revoked')),
   issued_at integer not null,
   expires_at integer not null,
   revoked_at integer,
+  -- 0 is the token that the decision brought; each refresh brings one more.
+  round integer not null default 0,
+  unique (request_id, round),
   check ((state = 'revoked') = (revoked_at is not null))
 ) strict, without rowid;
 create index tokens_of_user on tokens (user_id, id);
@@ -196,7 +246,8 @@ create table signing_keys (
   public_jwk text not null,
   sealed blob not null,
   created_at integer not null,
-  retired_at integer
+  -- From then on it signs; before, it is only made known.
+  signs_from integer not null
 ) strict, without rowid;
 
 create table authorization_codes (

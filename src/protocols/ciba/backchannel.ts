@@ -1,0 +1,55 @@
+import { askUser, type Hint, type InitiatorAsk } from '#requests/ask.ts'
+import { invalidRequest } from './errors.ts'
+import type { Parameters } from './form.ts'
+import type { CibaContext, ClientCall, ClientRoute } from './routes.ts'
+
+/** Backchannel Authentication Request (CIBA Core 1.0 §7). */
+export function backchannelRoute(clientRoute: ClientRoute, context: CibaContext) {
+  clientRoute('/bc-authorize', async (call, reply) => {
+    context.limitInitiator(call.client.id)
+    const { request, handle, expiresIn, intervalSeconds } = await askUser(context, readAsk(call))
+    reply.header('location', `/v1/requests/${request.id}`)
+    const answer = { auth_req_id: handle, expires_in: expiresIn }
+    return request.delivery === 'push' ? answer : { ...answer, interval: intervalSeconds }
+  })
+}
+
+/** The parameters of CIBA Core 1.0 §7.1. Unknown ones are let pass. */
+function readAsk({ http, form, client, initiator }: ClientCall): InitiatorAsk {
+  if (form.get('request') || form.get('request_uri')) {
+    throw invalidRequest('Signed requests are not taken; send the parameters as a form.')
+  }
+  const scope = form.get('scope')
+  if (scope === undefined) throw invalidRequest('The scope is missing; it must contain openid.')
+  const key = http.headers['idempotency-key']
+  return {
+    client,
+    initiator,
+    hint: readHint(form),
+    scope,
+    bindingMessage: form.get('binding_message'),
+    requestedExpiry: readExpiry(form.get('requested_expiry')),
+    bearer: undefined,
+    idempotencyKey: typeof key === 'string' && key !== '' ? key : undefined,
+    address: http.ip,
+  }
+}
+
+const HINTS = ['login_hint', 'login_hint_token', 'id_token_hint']
+
+function readHint(form: Parameters): Hint {
+  const given = HINTS.filter((name) => form.get(name) !== undefined)
+  if (given.length !== 1) {
+    throw invalidRequest(`Send one of ${HINTS.join(', ')}; there were ${given.length}.`)
+  }
+  const handle = form.get('login_hint')
+  if (handle === undefined) throw invalidRequest(`${given[0]} is not taken here; send a login_hint.`)
+  return { handle }
+}
+
+/** Seconds. */
+function readExpiry(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw invalidRequest('requested_expiry must be a whole number of seconds, 1 or more.')
+}

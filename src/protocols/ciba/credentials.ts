@@ -1,0 +1,42 @@
+import type { FastifyRequest } from 'fastify'
+import { Refusal } from '#base/errors.ts'
+import type { Credentials } from '#clients/credentials.ts'
+import { invalidRequest } from './errors.ts'
+import type { Parameters } from './form.ts'
+
+/**
+ * Reads what a client shows of itself (RFC 6749 §2.3.1).
+ *
+ * @throws Refusal `client_credentials_wrong`
+ * @throws CibaRefusal `invalid_request` when it does so in two ways at once
+ */
+export function readCredentials(http: FastifyRequest, form: Parameters): Credentials {
+  const secret = form.get('client_secret')
+  const header = http.headers.authorization
+  if (header !== undefined && secret !== undefined) {
+    throw invalidRequest('The client authenticates in two ways at once.')
+  }
+  const clientId = form.get('client_id')
+  if (header !== undefined) return basic(header, clientId)
+  if (clientId === undefined || secret === undefined) throw new Refusal('client_credentials_wrong')
+  return { method: 'client_secret_post', clientId, secret }
+}
+
+function basic(header: string, alsoNamed: string | undefined): Credentials {
+  const [scheme, encoded = ''] = header.split(' ')
+  const pair = Buffer.from(encoded, 'base64').toString('utf8')
+  const at = pair.indexOf(':')
+  if (scheme?.toLowerCase() !== 'basic' || at < 0) throw new Refusal('client_credentials_wrong')
+  const clientId = formDecode(pair.slice(0, at))
+  if (alsoNamed !== undefined && alsoNamed !== clientId) throw new Refusal('client_credentials_wrong')
+  return { method: 'client_secret_basic', clientId, secret: formDecode(pair.slice(at + 1)) }
+}
+
+/** RFC 6749 §2.3.1 wants id and secret form-encoded; many clients send them plain, which reads the same for ours. */
+function formDecode(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,37 @@
+import { AUTH_METHODS, DELIVERY_MODES } from '#clients/store.ts'
+import type { Server } from '#http/server.ts'
+import { ACR } from '#tokens/id-token.ts'
+import { MOST_CACHE_S } from '#tokens/keys.ts'
+import type { CibaContext } from './routes.ts'
+import { CIBA_GRANT } from './token.ts'
+
+/** What this server can do (OpenID Connect Discovery 1.0 §4, RFC 8414 §3), and the keys that its tokens are signed with. */
+export function discoveryRoutes(server: Server, { site, issuer }: CibaContext) {
+  const metadata = () => ({
+    issuer: site.origin,
+    backchannel_authentication_endpoint: `${site.origin}/bc-authorize`,
+    token_endpoint: `${site.origin}/token`,
+    jwks_uri: `${site.origin}/jwks`,
+    backchannel_token_delivery_modes_supported: DELIVERY_MODES,
+    backchannel_user_code_parameter_supported: false,
+    grant_types_supported: [CIBA_GRANT],
+    // No address that a browser is sent to belongs to this protocol.
+    response_types_supported: [],
+    scopes_supported: ['openid'],
+    subject_types_supported: ['public'],
+    token_endpoint_auth_methods_supported: AUTH_METHODS,
+    id_token_signing_alg_values_supported: ['ES256'],
+    acr_values_supported: [ACR],
+    claims_supported: ['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'acr', 'amr', 'at_hash'],
+  })
+  for (const path of ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server']) {
+    server.get(path, async (_http, reply) => {
+      reply.header('cache-control', `public, max-age=${MOST_CACHE_S}`)
+      return metadata()
+    })
+  }
+  server.get('/jwks', async (_http, reply) => {
+    reply.header('cache-control', `public, max-age=${MOST_CACHE_S}`)
+    return issuer.keys.published()
+  })
+}

@@ -1,0 +1,93 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Refusal } from '#base/errors.ts'
+import type { Log } from '#base/log.ts'
+import type { AuthenticateContext } from '#clients/authenticate.ts'
+import { authenticateInitiator } from '#clients/credentials.ts'
+import { troubleOf } from '#http/errors.ts'
+import type { Server } from '#http/server.ts'
+import type { CollectContext } from '#requests/collect.ts'
+import { backchannelRoute } from './backchannel.ts'
+import { readCredentials } from './credentials.ts'
+import { discoveryRoutes } from './discovery.ts'
+import { CibaRefusal, cibaError } from './errors.ts'
+import { type Parameters, readForm } from './form.ts'
+import { tokenRoute } from './token.ts'
+
+export interface CibaContext extends CollectContext, AuthenticateContext {
+  log: Log
+  /** How long a poll may be held, in milliseconds. */
+  holdMs: number
+  /** Count one call, and refuse it when there were too many. */
+  limitInitiator: (clientId: string) => void
+  limitAddress: (address: string) => void
+}
+
+/** A call of an initiator that has shown who it is. */
+export interface ClientCall extends Awaited<ReturnType<typeof authenticateInitiator>> {
+  http: FastifyRequest
+  form: Parameters
+}
+
+/** Longest body: a signed request with its details is a few thousand bytes. */
+const BODY_LIMIT = 64 * 1024
+
+/** OpenID CIBA Core 1.0: addresses, authentication and errors of its endpoints. */
+export async function cibaRoutes(server: Server, context: CibaContext) {
+  discoveryRoutes(server, context)
+
+  await server.register(async (scope) => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser(
+      'application/x-www-form-urlencoded',
+      { parseAs: 'string', bodyLimit: BODY_LIMIT },
+      (_http, text, done) => done(null, text),
+    )
+    scope.setErrorHandler((error, http, reply) => answer(error, http, reply, context.log))
+
+    /** A POST of a client that authenticates; a browser that comes there is told so. */
+    const clientRoute = (
+      url: string,
+      respond: (call: ClientCall, reply: FastifyReply) => Promise<object>,
+    ) => {
+      scope.post(url, async (http, reply) => {
+        const form = readForm(http)
+        const known = await authenticate(context, http, form)
+        reply.header('pragma', 'no-cache')
+        return respond({ http, form, ...known }, reply)
+      })
+      scope.get(url, async (_http, reply) => {
+        reply.header('allow', 'POST')
+        throw new CibaRefusal('invalid_request', 'This address takes POST alone.', 405)
+      })
+    }
+    backchannelRoute(clientRoute, context)
+    tokenRoute(clientRoute, context)
+  })
+}
+
+export type ClientRoute = (
+  url: string,
+  respond: (call: ClientCall, reply: FastifyReply) => Promise<object>,
+) => void
+
+async function authenticate(context: CibaContext, http: FastifyRequest, form: Parameters) {
+  try {
+    return await authenticateInitiator(context, readCredentials(http, form))
+  } catch (fault) {
+    if (fault instanceof Refusal && fault.code === 'client_credentials_wrong') context.limitAddress(http.ip)
+    throw fault
+  }
+}
+
+function answer(error: unknown, http: FastifyRequest, reply: FastifyReply, log: Log) {
+  const trouble = error instanceof CibaRefusal ? error : troubleOf(error, http, log)
+  if (!(trouble instanceof CibaRefusal) && trouble.retryAfter !== undefined) {
+    reply.header('retry-after', trouble.retryAfter)
+  }
+  const { status, body } = cibaError(trouble)
+  // Only who tried by the header is told by the header (RFC 6749 §5.2).
+  if (status === 401 && http.headers.authorization !== undefined) {
+    reply.header('www-authenticate', 'Basic realm="countersign"')
+  }
+  return reply.code(status).type('application/json').send(body)
+}

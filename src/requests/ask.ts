@@ -1,0 +1,131 @@
+import { SECOND } from '#base/clock.ts'
+import { Refusal } from '#base/errors.ts'
+import { hashSecret } from '#base/secrets.ts'
+import { scopeList } from '#clients/scopes.ts'
+import { type Client, type Initiator, linkOf, lockLink } from '#clients/store.ts'
+import { type User, userByHandle, userById } from '#users/store.ts'
+import { fitBindingMessage } from './binding-message.ts'
+import type { RequestContext } from './context.ts'
+import { bearerPlace, handleOf } from './handle.ts'
+import { openRequest } from './open.ts'
+import { countPending, insertHandle } from './store.ts'
+import type { Terms } from './terms.ts'
+
+/** How an initiator names whom it asks: by a handle as a person would type it, or by the id that tokens name. */
+export type Hint = { handle: string } | { userId: string }
+
+export interface InitiatorAsk {
+  client: Client
+  initiator: Initiator
+  hint: Hint
+  /** Words apart by spaces. */
+  scope: string
+  bindingMessage: string | undefined
+  /** Seconds; as long as the operator says, if not given. */
+  requestedExpiry: number | undefined
+  /** By which the client wants to know a ping or push of ours. */
+  bearer: string | undefined
+  /** Makes a retry the same ask. */
+  idempotencyKey: string | undefined
+  address: string
+}
+
+/** What the operator says of requests by initiators. */
+export interface AskRules {
+  /** Seconds between two polls. */
+  intervalSeconds: number
+  /** How long a user has to decide, if the client does not say, and at most. */
+  lifeMs: number
+  longestLifeMs: number
+  tokenLifeMs: number
+  /** Requests of one client to one user that may wait at a time. */
+  mostOpen: number
+}
+
+export interface AskContext extends RequestContext {
+  askRules: AskRules
+}
+
+/**
+ * Asks a user who has linked this initiator. Whoever is not known, has not linked it or wants to hear nothing of it is
+ * answered alike, after the same look-ups, and nobody is told: the answer is no phone book.
+ *
+ * @returns the handle by which the client comes for the result, and how long it is good, in seconds
+ * @throws Refusal `scope_refused`, `binding_message_unfit`, `hint_unknown`, `too_many_open`, `idempotency_key_reused`
+ */
+export async function askUser(context: AskContext, ask: InitiatorAsk) {
+  const { now, vault, askRules } = context
+  const { client, initiator } = ask
+  const scopes = requireScopes(ask.scope, initiator.scopes)
+  const bindingMessage = ask.bindingMessage === undefined ? null : fitBindingMessage(ask.bindingMessage)
+  const user = await findLinked(context, ask.hint, client.id, scopes)
+
+  const expiresAt = now() + lifeOf(ask.requestedExpiry, askRules)
+  const pushUrl = initiator.deliveryMode === 'push' ? initiator.notificationUrl : null
+  const terms: Terms = { scopes, bindingMessage, pushUrl }
+  const asked = {
+    client,
+    userId: user.id,
+    protocol: 'ciba',
+    delivery: initiator.deliveryMode,
+    fold: ask.idempotencyKey === undefined ? null : hashSecret(ask.idempotencyKey).toString('base64url'),
+    reason: null,
+    address: ask.address,
+    terms,
+    expiresAt,
+    // A token begins when it is fetched, so this is the latest that it can end.
+    tokenExpiresAt: expiresAt + askRules.tokenLifeMs,
+  }
+  const { request, isNew } = await openRequest(context, asked, async (tx, requestId) => {
+    const link = await lockLink(tx, user.id, client.id)
+    if (!link || link.blockedAt !== null) throw new Refusal('hint_unknown')
+    const open = await countPending(tx, user.id, client.id, now())
+    if (open > askRules.mostOpen) throw new Refusal('too_many_open')
+    await insertHandle(tx, {
+      requestId,
+      intervalSeconds: askRules.intervalSeconds,
+      sealedBearer: ask.bearer ? vault.seal(bearerPlace(requestId), Buffer.from(ask.bearer)) : null,
+    })
+  })
+  if (!isNew && request.terms !== JSON.stringify(terms)) throw new Refusal('idempotency_key_reused')
+  return {
+    request,
+    handle: handleOf(vault, request.id),
+    expiresIn: Math.max(1, Math.floor((request.expiresAt - now()) / SECOND)),
+    intervalSeconds: askRules.intervalSeconds,
+  }
+}
+
+function requireScopes(scope: string, registered: string): string[] {
+  const scopes = scopeList(scope)
+  const known = new Set(scopeList(registered))
+  if (!scopes.includes('openid')) {
+    throw new Refusal('scope_refused', {
+      detail: 'The scope must contain openid.',
+      facts: { missing: 'openid' },
+    })
+  }
+  const unknown = scopes.find((each) => !known.has(each))
+  if (unknown !== undefined) {
+    throw new Refusal('scope_refused', { detail: 'This app is not registered for one of the scopes.' })
+  }
+  return scopes
+}
+
+async function findLinked({ db }: AskContext, hint: Hint, clientId: string, scopes: string[]): Promise<User> {
+  const user =
+    'userId' in hint
+      ? await userById(db, hint.userId)
+      : ((await userByHandle(db, hint.handle)) ?? (await userById(db, hint.handle)))
+  const link = await linkOf(db, user?.id ?? '', clientId)
+  const isReachable = user?.state === 'active' && link !== undefined && link.blockedAt === null
+  if (!isReachable) throw new Refusal('hint_unknown')
+  const granted = new Set(scopeList(link.scopes))
+  if (scopes.some((each) => !granted.has(each))) {
+    throw new Refusal('scope_refused', { detail: 'The user has not linked this app for one of the scopes.' })
+  }
+  return user
+}
+
+const lifeOf = (requested: number | undefined, { lifeMs, longestLifeMs }: AskRules): number =>
+  Math.min(requested === undefined ? lifeMs : requested * SECOND, longestLifeMs)

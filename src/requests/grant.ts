@@ -1,0 +1,44 @@
+import { SECOND } from '#base/clock.ts'
+import { ACR, signIdToken } from '#tokens/id-token.ts'
+import { type Issuer, type NewToken, signToken } from '#tokens/issue.ts'
+import type { TokenRequest } from './store.ts'
+import { termsOf } from './terms.ts'
+
+/** What an approval by an initiator's wish brings. */
+export interface Granted {
+  token: NewToken
+  idToken: string
+  scopes: string[]
+}
+
+/**
+ * Signs the tokens of an approved request: the access token is good for as long as the operator says, and never past
+ * what the user was shown.
+ *
+ * @param authTime when the user signed, in epoch milliseconds
+ * @param claimsOf further claims of the ID Token, from the text of the access token
+ */
+export function grantTokens(
+  issuer: Issuer,
+  request: TokenRequest,
+  { authTime, issuedAt, lifeMs }: { authTime: number; issuedAt: number; lifeMs: number },
+  claimsOf?: (accessToken: string) => Record<string, string>,
+): Granted {
+  const { id: requestId, clientId, userId } = request
+  const { scopes } = termsOf(request)
+  const expiresAt = Math.min(issuedAt + lifeMs, request.tokenExpiresAt)
+  const token = signToken(issuer, {
+    requestId,
+    clientId,
+    userId,
+    issuedAt,
+    expiresAt,
+    claims: { scope: scopes.join(' '), auth_time: Math.floor(authTime / SECOND), acr: ACR },
+  })
+  const idToken = signIdToken(
+    issuer,
+    { userId, clientId, authTime, issuedAt, expiresAt },
+    claimsOf?.(token.text),
+  )
+  return { token, idToken, scopes }
+}

@@ -1,0 +1,115 @@
+import { recordEvent } from '#audit/events.ts'
+import { MINUTE, SECOND } from '#base/clock.ts'
+import { Refusal } from '#base/errors.ts'
+import type { Transaction } from '#store/database.ts'
+import { halfHash } from '#tokens/id-token.ts'
+import { keepToken } from '#tokens/issue.ts'
+import { revokeToken } from '#tokens/revoke.ts'
+import { activeTokensOfRequest } from '#tokens/store.ts'
+import type { AskContext } from './ask.ts'
+import { type Granted, grantTokens } from './grant.ts'
+import { requestOfHandle } from './handle.ts'
+import { stateAt } from './state.ts'
+import {
+  lockHandle,
+  markRedeemed,
+  notePoll,
+  type RequestHandle,
+  requestInside,
+  type TokenRequest,
+} from './store.ts'
+
+export interface Poll {
+  clientId: string
+  /** The `auth_req_id`, as the client sent it. */
+  handle: string
+  /** When the call came, in epoch milliseconds: the time between two polls counts from there. */
+  at: number
+  /** A second look on behalf of a call that was held: its pace was judged when it came. */
+  isSecondLook?: boolean
+}
+
+type Outcome = { granted: Granted } | { refusal: Refusal; request?: TokenRequest }
+
+/** What was approved in the last moment of a request may still be fetched after it. */
+const FETCH_GRACE_MS = MINUTE
+/** Waits are measured by two clocks and over a network: so much earlier is not yet too early. */
+const EARLY_MS = 100
+/** By which the interval of a client grows that does not keep it (CIBA Core 1.0 §11). */
+const PENALTY_SECONDS = 5
+
+/**
+ * Gives out the result of a request, the one time: of many who come at the same moment one gets it. The tokens are made
+ * then, so that they can be bound to who fetches them, and never a second time.
+ *
+ * @throws Refusal `handle_unknown` (also for another client's, and when it comes again: its tokens then end),
+ *   `poll_too_soon`, `request_pending`, `request_rejected`, `request_expired` (CIBA Core 1.0 §11)
+ */
+export async function redeemRequest(context: AskContext, poll: Poll): Promise<Granted> {
+  const requestId = requestOfHandle(context.vault, poll.handle)
+  if (requestId === undefined) throw new Refusal('handle_unknown')
+  // Refusals are thrown behind the commit: a poll that came too soon, or a second use, is noted all the same.
+  const outcome = await context.db.transaction((tx) => look(tx, context, requestId, poll))
+  if ('refusal' in outcome) throw outcome.refusal
+  return outcome.granted
+}
+
+async function look(tx: Transaction, context: AskContext, requestId: string, poll: Poll): Promise<Outcome> {
+  const now = context.now()
+  const handle = await lockHandle(tx, requestId)
+  const request = await requestInside(tx, requestId)
+  if (!handle || request?.clientId !== poll.clientId) return { refusal: new Refusal('handle_unknown') }
+
+  const state = stateAt(request, now)
+  if (state === 'pending') return { refusal: await judgePace(tx, handle, poll) }
+  if (state === 'rejected' || state === 'withdrawn') return { refusal: new Refusal('request_rejected') }
+  if (handle.redeemedAt !== null) return { refusal: await endAll(tx, requestId, now) }
+  if (state === 'expired' || request.expiresAt + FETCH_GRACE_MS <= now) {
+    return { refusal: new Refusal('request_expired') }
+  }
+  return { granted: await redeem(tx, context, request, now) }
+}
+
+async function judgePace(
+  tx: Transaction,
+  handle: RequestHandle,
+  { at, isSecondLook }: Poll,
+): Promise<Refusal> {
+  if (isSecondLook) return new Refusal('request_pending')
+  const { requestId, polledAt, intervalSeconds } = handle
+  const isEarly = polledAt !== null && at - polledAt < intervalSeconds * SECOND - EARLY_MS
+  const interval = isEarly ? intervalSeconds + PENALTY_SECONDS : intervalSeconds
+  await notePoll(tx, requestId, interval, at)
+  return isEarly
+    ? new Refusal('poll_too_soon', { facts: { interval } })
+    : new Refusal('request_pending', { facts: { interval } })
+}
+
+/** Who has what only the client should have came a second time: nobody can tell which of the two it was. */
+async function endAll(tx: Transaction, requestId: string, now: number): Promise<Refusal> {
+  for (const { id } of await activeTokensOfRequest(tx, requestId)) {
+    await revokeToken(tx, id, 'system', now, 'its auth_req_id was used again')
+  }
+  return new Refusal('handle_unknown')
+}
+
+async function redeem(
+  tx: Transaction,
+  context: AskContext,
+  request: TokenRequest,
+  now: number,
+): Promise<Granted> {
+  await markRedeemed(tx, request.id, now)
+  const times = { authTime: request.settledAt ?? now, issuedAt: now, lifeMs: context.askRules.tokenLifeMs }
+  const granted = grantTokens(context.issuer, request, times, (text) => ({ at_hash: halfHash(text) }))
+  await keepToken(tx, granted.token)
+  await recordEvent(tx, {
+    kind: 'token_fetched',
+    actor: 'client',
+    requestId: request.id,
+    userId: request.userId,
+    clientId: request.clientId,
+    at: now,
+  })
+  return granted
+}
