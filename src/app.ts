@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { adminRoutes } from '#api/admin.ts'
+import { appRequestRoutes } from '#api/app-requests.ts'
 import { approvalRoutes } from '#api/approvals.ts'
 import { appRoutes } from '#api/apps.ts'
 import { askRoutes } from '#api/asks.ts'
@@ -13,6 +14,7 @@ import { sessionRoutes } from '#api/sessions.ts'
 import { startRoutes } from '#api/start.ts'
 import { tlsRoutes } from '#api/tls.ts'
 import { tokenRoutes } from '#api/tokens.ts'
+import { startTally, sweepTallies } from '#audit/tally.ts'
 import { type Clock, MINUTE, SECOND, steadyClock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import type { Vault } from '#base/seal.ts'
@@ -149,6 +151,7 @@ export async function startApp({
   const push = { ...context, vapid: await openVapid(context, config), hosts: config.pushHosts }
   channels.set('webpush', createPushChannel(push))
   const hub = createLiveHub({ db, log })
+  const tally = startTally({ db, log })
   // Whoever is asked will soon want to answer.
   db.onHint('events', () => void webauthn())
 
@@ -161,6 +164,7 @@ export async function startApp({
     appRoutes(routes, context)
     tlsRoutes(routes, context)
     iconRoutes(routes, context)
+    appRequestRoutes(routes, context)
     deliveryRoutes(routes, context)
     startRoutes(routes, context)
     liveRoutes(routes, context, hub)
@@ -187,6 +191,7 @@ export async function startApp({
     const swept = db.transaction(async (tx) => {
       await sweepUsers(tx, now())
       await sweepClients(tx, now())
+      await sweepTallies(tx, now())
     })
     swept.catch((fault) => log.error('What has ended could not be cleared away.', fault))
   }, SWEEP_MS)
@@ -207,6 +212,7 @@ export async function startApp({
       stopping.abort()
       await closeServer(server)
       hub.stop()
+      tally.stop()
       await Promise.all(workers.map((worker) => worker.stop()))
       await uses.stop()
       keys.stop()

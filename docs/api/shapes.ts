@@ -347,6 +347,66 @@ const DeliveryCard = of<contract.DeliveryCard>()(
     expires_at: Time('When the token ends'),
   }),
 )
+const Headers = Type.Record(Type.String(), Type.String())
+const AppRequestCard = of<contract.AppRequestCard>()(
+  Type.Object({
+    id: Type.String(),
+    status: RequestStatus,
+    requested_at: Time('When it was asked'),
+    expires_at: Time('When it ends by itself'),
+    settled_at: OrNull(Time('When it was decided, or ended')),
+  }),
+)
+const AppRequestDetail = of<contract.AppRequestDetail>()(
+  Type.Object({
+    ...AppRequestCard.properties,
+    token_expires_at: Time('When the access ends, or would'),
+    delivery: OrNull(
+      Type.Object({ id: Type.String(), state: oneOf('queued', 'delivered', 'undeliverable') }),
+    ),
+    timeline: Type.Array(
+      Type.Object({
+        kind: Type.String(),
+        at: Time('When'),
+        channel: OrNull(Text('By what its user was told')),
+        detail: OrNull(Text('What came of it at the endpoint of the app')),
+      }),
+    ),
+  }),
+)
+const AppDay = of<contract.AppDay>()(
+  Type.Object({
+    day: Text('`YYYY-MM-DD`, UTC'),
+    asked: Type.Integer(),
+    approved: Type.Integer(),
+    rejected: Type.Integer(),
+    expired: Type.Integer(),
+    withdrawn: Type.Integer(),
+    delivered: Type.Integer(),
+    undeliverable: Type.Integer(),
+    failed_attempts: Type.Integer(),
+  }),
+)
+const AppEvent = of<contract.AppEvent>()(
+  Type.Object({
+    kind: Type.String(),
+    at: Time('When'),
+    actor: Type.String(),
+    detail: OrNull(Type.String()),
+  }),
+)
+const UrlVerdict = of<contract.UrlVerdict>()(
+  Type.Object({ ok: Type.Boolean(), detail: OrNull(Text('What is wrong, in a sentence')) }),
+)
+const SigningSecretCard = of<contract.SigningSecretCard>()(
+  Type.Object({
+    id: Type.String(),
+    scheme: oneOf('v1', 'v1a'),
+    shown: Text('First characters of a shared secret, or the whole public key'),
+    created_at: Time('When it was made'),
+    expires_at: OrNull(Time('When it signs no more')),
+  }),
+)
 const AttemptCard = of<contract.AttemptCard>()(
   Type.Object({
     number: Type.Integer(),
@@ -355,6 +415,14 @@ const AttemptCard = of<contract.AttemptCard>()(
     ended_at: OrNull(Time('End')),
     status: OrNull(Type.Integer({ description: 'HTTP status of the answer' })),
     failure: OrNull(Text('Kind of fault')),
+    detail: OrNull(Text('The same in a sentence')),
+    sent: OrNull(
+      Type.Object(
+        { headers: Headers, body: Type.String() },
+        { description: 'As sent, with words in the place of the token' },
+      ),
+    ),
+    response_headers: OrNull(Headers),
     response: OrNull(Text('The first 4 KiB of the answer, the token taken out')),
   }),
 )
@@ -424,7 +492,16 @@ export const shapes = {
   DeliveryCard,
   Deliveries: Page('deliveries', DeliveryCard),
   AttemptCard,
-  Attempts: List('attempts', AttemptCard),
+  Attempts: Type.Object({
+    attempts: Type.Array(AttemptCard),
+    next_attempt_at: OrNull(Time('When it is tried again')),
+  }),
+  AppRequests: Page('requests', AppRequestCard),
+  AppRequestDetail,
+  AppDays: List('days', AppDay),
+  AppHistory: List('events', AppEvent),
+  UrlVerdict,
+  SigningSecrets: List('secrets', SigningSecretCard),
   TrialCard,
   SigningSecret,
   NewUser,

@@ -255,8 +255,67 @@ export interface AttemptCard {
   ended_at: number | null
   status: number | null
   failure: string | null
+  /** The same in a sentence. */
+  detail: string | null
+  /** What was sent, with words in the place of the token; null for an attempt that is under way. */
+  sent: { headers: Record<string, string>; body: string } | null
+  response_headers: Record<string, string> | null
   /** The first 4 KiB of the answer, without the token if it echoed it. */
   response: string | null
+}
+
+/** A request as the owner of the app may see it. */
+export interface AppRequestCard {
+  id: string
+  status: RequestStatus
+  requested_at: number
+  expires_at: number
+  settled_at: number | null
+}
+
+export interface AppRequestDetail extends AppRequestCard {
+  token_expires_at: number
+  delivery: { id: string; state: 'queued' | 'delivered' | 'undeliverable' } | null
+  /** `channel` names by what its user was told; `detail` is of the owner's own endpoint. */
+  timeline: { kind: string; at: number; channel: string | null; detail: string | null }[]
+}
+
+/** How much happened on one day, UTC; counted some seconds later. */
+export interface AppDay {
+  /** `YYYY-MM-DD` */
+  day: string
+  asked: number
+  approved: number
+  rejected: number
+  expired: number
+  withdrawn: number
+  delivered: number
+  undeliverable: number
+  failed_attempts: number
+}
+
+/** Something that happened to an app itself. */
+export interface AppEvent {
+  kind: string
+  at: number
+  actor: string
+  detail: string | null
+}
+
+export interface UrlVerdict {
+  ok: boolean
+  /** What is wrong, in a sentence. */
+  detail: string | null
+}
+
+export interface SigningSecretCard {
+  id: string
+  scheme: 'v1' | 'v1a'
+  /** First characters of a shared secret (`v1`), or the whole public key (`v1a`). */
+  shown: string
+  created_at: number
+  /** When it signs no more; null for the one that stays. */
+  expires_at: number | null
 }
 
 /** What a test delivery brought. */

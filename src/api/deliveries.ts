@@ -1,14 +1,17 @@
 import { Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
 import type { Vault } from '#base/seal.ts'
-import { rollSigningSecret } from '#clients/signing.ts'
+import { rollSigningSecret, signingSecretCards } from '#clients/signing.ts'
+import { endSigningSecret } from '#clients/store.ts'
 import { checkNotifier, type ProofContext } from '#deliveries/proof.ts'
 import { recoverDeliveries, resendDelivery } from '#deliveries/resend.ts'
-import { attemptsOf, deliveriesOfClient, deliveryById } from '#deliveries/store.ts'
+import { attemptsOf, deliveriesOfClient, deliveriesOfClientIn, deliveryById } from '#deliveries/store.ts'
 import { tryDelivery } from '#deliveries/trial.ts'
 import type { Server } from '#http/server.ts'
+import { explainFailure } from '#outbound/failures.ts'
+import { dueAt } from '#outbox/store.ts'
 import type { UsersContext } from '#users/users.ts'
-import type { AttemptCard, DeliveryCard, NotifierCard, TrialCard } from './contract.ts'
+import type { AttemptCard, DeliveryCard, NotifierCard, SigningSecretCard, TrialCard } from './contract.ts'
 import { signedIn } from './guard.ts'
 import { ownApp } from './own-app.ts'
 import { Id } from './shapes.ts'
@@ -21,7 +24,12 @@ const DeliveryId = Type.Object({
   ...Id.properties,
   delivery: Type.String({ maxLength: 100, pattern: '^[!-~]+$' }),
 })
-const Cursor = Type.Object({ cursor: Type.Optional(Type.String({ maxLength: 100, pattern: '^[!-~]+$' })) })
+const Listing = Type.Object({
+  cursor: Type.Optional(Type.String({ maxLength: 100, pattern: '^[!-~]+$' })),
+  state: Type.Optional(
+    Type.Union([Type.Literal('queued'), Type.Literal('delivered'), Type.Literal('undeliverable')]),
+  ),
+})
 
 interface DeliveriesContext extends UsersContext, ProofContext {
   vault: Vault
@@ -32,11 +40,14 @@ interface DeliveriesContext extends UsersContext, ProofContext {
 export function deliveryRoutes(server: Server, context: DeliveriesContext) {
   const { db, now, vault } = context
 
-  const list = { params: Id, querystring: Cursor }
+  const list = { params: Id, querystring: Listing }
   server.get('/v1/me/apps/:id/deliveries', { schema: list }, async (http) => {
     const { userId } = await signedIn(context, http)
     const { id } = await ownApp(context, userId, http.params.id)
-    const found = await deliveriesOfClient(db, id, http.query.cursor ?? NEWEST, PAGE)
+    const { cursor = NEWEST, state } = http.query
+    const found = state
+      ? await deliveriesOfClientIn(db, id, state, cursor, PAGE)
+      : await deliveriesOfClient(db, id, cursor, PAGE)
     const deliveries = found.map(
       (each): DeliveryCard => ({
         id: each.id,
@@ -70,9 +81,16 @@ export function deliveryRoutes(server: Server, context: DeliveriesContext) {
             ended_at: each.endedAt,
             status: each.status,
             failure: each.failure,
+            detail: each.failure ? explainFailure(each.failure, hostOf(delivery.url)) : null,
+            sent: each.sentHeaders
+              ? { headers: headersOf(each.sentHeaders), body: each.sentBody ?? '' }
+              : null,
+            response_headers: each.answerHeaders ? headersOf(each.answerHeaders) : null,
             response: each.response,
           }),
         ),
+        next_attempt_at:
+          delivery.state === 'queued' ? ((await dueAt(db, 'deliver', delivery.id)) ?? null) : null,
       }
     },
   )
@@ -115,6 +133,36 @@ export function deliveryRoutes(server: Server, context: DeliveriesContext) {
     },
   )
 
+  server.get('/v1/me/apps/:id/signing-secrets', { schema: { params: Id } }, async (http) => {
+    const { userId } = await signedIn(context, http)
+    const { id } = await ownApp(context, userId, http.params.id)
+    const secrets = await signingSecretCards(db, vault, id, now())
+    return {
+      secrets: secrets.map(
+        ({ id, scheme, shown, createdAt, expiresAt }): SigningSecretCard => ({
+          id,
+          scheme,
+          shown,
+          created_at: createdAt,
+          expires_at: expiresAt,
+        }),
+      ),
+    }
+  })
+
+  const oneSecret = Type.Object({ ...Id.properties, secret: Type.String({ maxLength: 100 }) })
+  server.delete(
+    '/v1/me/apps/:id/signing-secrets/:secret',
+    { schema: { params: oneSecret } },
+    async (http, reply) => {
+      const { userId } = await signedIn(context, http)
+      const { id } = await ownApp(context, userId, http.params.id)
+      const ended = await db.transaction((tx) => endSigningSecret(tx, http.params.secret, id))
+      if (ended === 0) throw new Refusal('signing_secret_kept')
+      return reply.code(204).send()
+    },
+  )
+
   const roll = {
     params: Id,
     body: Type.Object({ scheme: Type.Union([Type.Literal('v1'), Type.Literal('v1a')]) }),
@@ -129,3 +177,6 @@ export function deliveryRoutes(server: Server, context: DeliveriesContext) {
     return reply.code(201).send(scheme === 'v1' ? { signing_secret: shown } : { public_key: shown })
   })
 }
+
+const hostOf = (url: string) => URL.parse(url)?.hostname ?? 'the host'
+const headersOf = (json: string) => JSON.parse(json) as Record<string, string>

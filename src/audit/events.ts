@@ -41,6 +41,12 @@ export const eventsOfRequest = (db: Database, requestId: string) =>
     select seq, kind, at, actor, request_id, user_id, client_id, detail, address
       from events where request_id = ${requestId} order by seq`)
 
+/** What happened to an app itself, newest first. */
+export const eventsOfApp = (db: Database, clientId: string, limit: number) =>
+  db.read<Event>(sql`
+    select seq, kind, at, actor, request_id, user_id, client_id, detail, address
+      from events where client_id = ${clientId} and request_id is null order by seq desc limit ${limit}`)
+
 /** What came after `seq`, oldest first; the feed of the live page. */
 export const eventsAfter = (db: Database, seq: number, limit: number) =>
   db.read<Event>(sql`

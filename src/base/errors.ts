@@ -43,6 +43,10 @@ const refusals = {
   review_expired: 'This page was open for too long. Read the request again, then decide.',
   secrets_full: 'An app has at most two secrets at a time. Remove one first.',
   session_not_found: 'This account has no such session.',
+  signing_secret_kept:
+    'This signing secret is the one that signs. Make a new one first; then the old one can be ended.',
+  signing_secrets_full:
+    'Two signing secrets of this kind are live already. End the older one, or wait until it ends by itself.',
   signature_wrong: 'The signature of this call is missing or wrong.',
   tls_refused: 'The certificate or the certificate authority may not be used.',
   token_invalid: 'The access token is not valid.',

@@ -118,7 +118,7 @@ function outboundText(text: string, policy: UrlPolicy): string {
 }
 
 /** A redirect is followed by the user's own browser, which may well be on the same machine as the app. */
-function redirectTarget(text: string | null | undefined): string | null {
+export function redirectTarget(text: string | null | undefined): string | null {
   if (!text?.trim()) return null
   const url = URL.parse(text.trim())
   const isLoopback =

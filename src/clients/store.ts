@@ -251,6 +251,34 @@ export const signingSecretsOf = (tx: Transaction, clientId: string, now: number)
      where signing_secrets.client_id = ${clientId} and (expires_at is null or expires_at > ${now})
      order by signing_secrets.id desc`)
 
+/** Those that are valid now, for their owner to see, newest first. */
+export const liveSigningSecrets = (db: Database, clientId: string, now: number) =>
+  db.read<SigningSecret>(sql`
+    select id, scheme, sealed, created_at, expires_at
+      from signing_secrets
+     where client_id = ${clientId} and (expires_at is null or expires_at > ${now})
+     order by id desc`)
+
+/** How many of a kind are live. It stays true for the rest of the transaction: others that count wait. */
+export async function countSigningSecrets(
+  tx: Transaction,
+  clientId: string,
+  scheme: SigningSecret['scheme'],
+  now: number,
+): Promise<number> {
+  await tx.one(sql`select id from clients where id = ${clientId} /* for update */`)
+  const row = await tx.one<{ count: number }>(sql`
+    select count(*) as count from signing_secrets
+     where client_id = ${clientId} and scheme = ${scheme} and (expires_at is null or expires_at > ${now})`)
+  return row?.count ?? 0
+}
+
+/** Ends a signing secret that is on its last day; the one that signs on stays. */
+export const endSigningSecret = (tx: Transaction, id: string, clientId: string) =>
+  tx.run(
+    sql`delete from signing_secrets where id = ${id} and client_id = ${clientId} and expires_at is not null`,
+  )
+
 /** Gives the older secrets of a kind their last day; one that ends sooner keeps its end. */
 export const expireSigningSecrets = (
   tx: Transaction,

@@ -17,6 +17,7 @@ import { signedHeaders } from './sign.ts'
 import {
   countedAttempts,
   type Delivery,
+  type DeliveryAttempt,
   deletePayload,
   endAttempt,
   insertAttempt,
@@ -77,12 +78,13 @@ export function deliverHandler(context: DeliverContext): Handler {
           ...signedHeaders(delivery.id, now(), payload, signing),
         }
         const result = await outbound.post(delivery.url, headers, payload, signal, { tls }).catch(asFailure)
-        const answer = describe(result, delivery.contentType === 'application/json' ? payload : undefined)
+        const plain = delivery.contentType === 'application/json' ? payload : undefined
+        const answer = { ...describe(result, plain), ...sentOf(headers, plain) }
         return async (tx, isLate): Promise<Outcome> => {
           if (isLate) return noteLate(tx, delivery, job.attempt, answer, now())
           await endAttempt(tx, delivery.id, { number: job.attempt, endedAt: now(), ...answer })
           if (answer.state === 'succeeded') return succeed(tx, delivery, now())
-
+          await noteFailed(tx, delivery, job.attempt, answer, now())
           return tryAgain(context, tx, delivery, { attempt: job.attempt, result })
         }
       }
@@ -136,6 +138,18 @@ async function succeed(tx: Transaction, delivery: Delivery, now: number): Promis
   return { done: true }
 }
 
+/** A try that did not succeed is told as it happens: an owner who watches sees it before the delivery is over. */
+const noteFailed = (tx: Transaction, delivery: Delivery, attempt: number, answer: Ended, now: number) =>
+  recordEvent(tx, {
+    kind: 'delivery_failed',
+    actor: 'system',
+    requestId: delivery.requestId,
+    userId: delivery.userId,
+    clientId: delivery.clientId,
+    detail: `${attempt}: ${answer.status ?? answer.failure}`,
+    at: now,
+  })
+
 /** A token that was never received must not live on. */
 async function giveUp(
   context: DeliverContext,
@@ -184,13 +198,14 @@ export async function stopDelivery(tx: Transaction, requestId: string, now: numb
   await cancel(tx, 'deliver', delivery.id)
 }
 
-type Ended = Pick<Parameters<typeof endAttempt>[2], 'state' | 'status' | 'failure' | 'response'>
+type Ended = Omit<DeliveryAttempt, 'number' | 'startedAt' | 'endedAt'>
+type Described = Pick<Ended, 'state' | 'status' | 'failure' | 'response' | 'answerHeaders'>
 
 /** Only 2xx is success; a redirect is a failure like any other. What was sent but not answered is unknown. */
-function describe(result: Answer | CallFailed, payload: Uint8Array | undefined): Ended {
+function describe(result: Answer | CallFailed, payload: Uint8Array | undefined): Described {
   if (result instanceof CallFailed) {
     const state = result.phase === 'before_sending' ? 'failed' : 'unknown'
-    return { state, status: null, failure: result.kind, response: null }
+    return { state, status: null, failure: result.kind, response: null, answerHeaders: null }
   }
   const isTaken = result.status >= 200 && result.status < 300
   return {
@@ -198,8 +213,29 @@ function describe(result: Answer | CallFailed, payload: Uint8Array | undefined):
     status: result.status,
     failure: isTaken ? null : 'status',
     response: scrub(result.body, payload).slice(0, KEPT_ANSWER),
+    answerHeaders: scrub(JSON.stringify(headersToKeep(result.headers)), payload),
   }
 }
+
+/** What was sent, for its owner to see later: the token itself is not kept with it. */
+const sentOf = (headers: Record<string, string>, payload: Uint8Array | undefined) => ({
+  sentHeaders: JSON.stringify(headers),
+  sentBody: payload
+    ? scrub(Buffer.from(payload).toString('utf8'), payload).slice(0, KEPT_ANSWER)
+    : '[encrypted to the key of the app]',
+})
+
+const MOST_HEADERS = 40
+const LONGEST_HEADER = 200
+
+/** Cookies are the endpoint's own secrets. */
+const headersToKeep = (headers: Answer['headers']): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => name !== 'set-cookie')
+      .slice(0, MOST_HEADERS)
+      .map(([name, value]) => [name.slice(0, LONGEST_HEADER), String(value).slice(0, LONGEST_HEADER)]),
+  )
 
 /**
  * A receiver may echo what it got: no token is kept with its answer, whole or cut short. Of an encrypted payload we do

@@ -30,6 +30,11 @@ export interface DeliveryAttempt {
   status: number | null
   failure: string | null
   response: string | null
+  /** JSON of the headers that were sent. */
+  sentHeaders: string | null
+  /** The body as it was sent, cut short, with words in the place of the token. */
+  sentBody: string | null
+  answerHeaders: string | null
 }
 
 export const insertDelivery = (tx: Transaction, each: Omit<Delivery, 'state' | 'settledAt'>) =>
@@ -94,16 +99,17 @@ export const markUnknownAttempts = (tx: Transaction, deliveryId: string, now: nu
 export const endAttempt = (
   tx: Transaction,
   deliveryId: string,
-  { number, state, endedAt, status, failure, response }: Omit<DeliveryAttempt, 'startedAt'>,
+  { number, state, endedAt, status, failure, response, ...seen }: Omit<DeliveryAttempt, 'startedAt'>,
 ) =>
   tx.run(sql`
     update delivery_attempts
-       set state = ${state}, ended_at = ${endedAt}, status = ${status}, failure = ${failure}, response = ${response}
+       set state = ${state}, ended_at = ${endedAt}, status = ${status}, failure = ${failure}, response = ${response},
+           sent_headers = ${seen.sentHeaders}, sent_body = ${seen.sentBody}, answer_headers = ${seen.answerHeaders}
      where delivery_id = ${deliveryId} and number = ${number} and state = 'started'`)
 
 export const attemptsOf = (db: Database, deliveryId: string) =>
   db.read<DeliveryAttempt>(sql`
-    select number, state, started_at, ended_at, status, failure, response
+    select number, state, started_at, ended_at, status, failure, response, sent_headers, sent_body, answer_headers
       from delivery_attempts where delivery_id = ${deliveryId} order by number`)
 
 /** Newest first; `before` is the id that the last page ended with. */
@@ -112,6 +118,20 @@ export const deliveriesOfClient = (db: Database, clientId: string, before: strin
     select id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at, settled_at,
            (select count(*) from delivery_attempts where delivery_id = deliveries.id) as attempts
       from deliveries where client_id = ${clientId} and id < ${before} order by id desc limit ${limit}`)
+
+/** The same, of one state. */
+export const deliveriesOfClientIn = (
+  db: Database,
+  clientId: string,
+  state: DeliveryState,
+  before: string,
+  limit: number,
+) =>
+  db.read<Delivery & { attempts: number }>(sql`
+    select id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at, settled_at,
+           (select count(*) from delivery_attempts where delivery_id = deliveries.id) as attempts
+      from deliveries
+     where client_id = ${clientId} and state = ${state} and id < ${before} order by id desc limit ${limit}`)
 
 export async function deliveryById(db: Database, id: string): Promise<Delivery | undefined> {
   const [delivery] = await db.read<Delivery>(sql`

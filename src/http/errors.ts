@@ -28,6 +28,8 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   review_expired: 409,
   secrets_full: 409,
   session_not_found: 404,
+  signing_secret_kept: 409,
+  signing_secrets_full: 409,
   signature_wrong: 401,
   token_invalid: 401,
   token_not_found: 404,

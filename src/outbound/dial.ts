@@ -4,6 +4,7 @@ import type { LookupFunction } from 'node:net'
 import { Agent, buildConnector, type Dispatcher } from 'undici'
 import { type Answer, postOnce } from './exchange.ts'
 import { guardedConnector } from './guard.ts'
+import { judgeUrl } from './judge.ts'
 import type { UrlPolicy } from './policy.ts'
 import { proxyDispatcher } from './proxy.ts'
 import { parseOutboundUrl } from './url.ts'
@@ -33,6 +34,8 @@ export interface Outbound {
     signal: AbortSignal,
     options?: { tls?: CallTls },
   ): Promise<Answer>
+  /** Says in a sentence what is wrong with a URL, without calling it; undefined when nothing is. */
+  judge(url: string): Promise<string | undefined>
   close(): Promise<void>
 }
 
@@ -82,6 +85,8 @@ export function createOutbound(options: OutboundOptions): Outbound {
       const parsed = parseOutboundUrl(url, policy)
       return postOnce(poolOf(tls), { url: parsed, headers, body: Buffer.from(body), signal })
     },
+    judge: (url) =>
+      judgeUrl(url, policy, options.proxy ? undefined : (options.lookup ?? (systemLookup as LookupFunction))),
     async close() {
       await Promise.all([...[...pools.values()].map((pool) => pool.close()), ...closing])
     },

@@ -44,7 +44,7 @@ export function guardedConnector({ policy, lookup, connector, tls }: GuardOption
 }
 
 /** Fails the whole answer of the resolver if one address in it may not be dialled. */
-const checkedLookup =
+export const checkedLookup =
   (lookup: LookupFunction, isAllowed: (address: string) => boolean): LookupFunction =>
   (hostname, options, callback) =>
     lookup(hostname, { ...options, all: true }, (fault, addresses) => {
@@ -56,4 +56,4 @@ const checkedLookup =
     })
 
 /** Without the brackets of IPv6, and without the dot of a full name, which may not stand in SNI (RFC 6066 §3). */
-const plainHost = (hostname: string): string => hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
+export const plainHost = (hostname: string): string => hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')

@@ -1,4 +1,4 @@
-import type { Transaction } from '#store/database.ts'
+import type { Database, Transaction } from '#store/database.ts'
 import { sql } from '#store/sql.ts'
 
 export type JobKind = 'notify' | 'deliver' | 'expire' | 'prove'
@@ -114,6 +114,13 @@ export const repeatJob = (tx: Transaction, { id, attempt }: Job, dueAt: number, 
   tx.run(sql`
     update outbox set due_at = ${dueAt}, planned_at = ${now}, leased_at = null
      where id = ${id} and attempt = ${attempt}`)
+
+/** When waiting work is due; undefined when there is none. */
+export async function dueAt(db: Database, kind: JobKind, ref: string): Promise<number | undefined> {
+  const [job] = await db.read<{ dueAt: number }>(sql`
+    select due_at from outbox where id = ${jobId(kind, ref)}`)
+  return job?.dueAt
+}
 
 /** Makes waiting work due now, for instance because its owner wishes so. Work under way is left alone. */
 export const hurry = (tx: Transaction, kind: JobKind, ref: string, now: number) => {

@@ -145,7 +145,7 @@ for (const [what, form] of [
     })
     const id = await server.openRequest(made)
     const { options } = await person.review(id)
-    await person.must('PATCH', `/v1/me/apps/${made.client_id}`, form)
+    await person.editApp(made.client_id, form)
 
     await refused(await person.approveWith(id, person.passkey.assert(options)), 409, 'approval_changed')
     assert.equal(await statusOf(made, id), 'pending')

@@ -1,3 +1,4 @@
+import { recordEvent } from '#audit/events.ts'
 import { MINUTE } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import { clientInside } from '#clients/store.ts'
@@ -7,7 +8,7 @@ import { passkeysOfUser } from '#users/store.ts'
 import { webauthn } from '#users/webauthn.ts'
 import type { RequestContext } from './context.ts'
 import { stateAt } from './state.ts'
-import { insertReview, requestById, requestInside, type TokenRequest } from './store.ts'
+import { insertReview, isReviewed, requestById, requestInside, type TokenRequest } from './store.ts'
 import { approvalChallenge, approvalText, newNonce } from './summary.ts'
 
 /** A page that stood open for longer must read the request again. */
@@ -25,6 +26,7 @@ export async function reviewRequest({ db, now, site }: RequestContext, userId: s
     const { request, client } = await pendingRequest(tx, userId, id, now())
     const approval = approvalText(request, client)
     const challenge = approvalChallenge(approval, nonce)
+    if (!(await isReviewed(tx, id))) await noteOpened(tx, request, now())
     await insertReview(tx, {
       challenge,
       requestId: id,
@@ -46,6 +48,10 @@ export async function reviewRequest({ db, now, site }: RequestContext, userId: s
   })
   return { approval, nonce: nonce.toString('base64url'), options }
 }
+
+/** That it was seen, the first time. */
+const noteOpened = (tx: Transaction, { id, userId, clientId }: TokenRequest, at: number) =>
+  recordEvent(tx, { kind: 'opened', actor: 'user', requestId: id, userId, clientId, at })
 
 /**
  * A request that its user may still decide, with the client that asks.

@@ -97,11 +97,69 @@ export const pendingOfUser = (db: Database, userId: string, before: string, limi
       from token_requests
      where user_id = ${userId} and state = 'pending' and id < ${before} order by id desc limit ${limit}`)
 
-/** All that still wait for an answer to a client: of one user's, and of everybody's. */
-export const pendingOfClient = (
-  tx: Transaction,
-  { id, kind, userId }: Pick<Client, 'id' | 'kind' | 'userId'>,
+type Asker = Pick<Client, 'id' | 'kind' | 'userId'>
+
+/** Requests of a client, newest first; `before` is the id that the last page ended with. */
+export async function requestsOfClient(db: Database, client: Asker, before: string, limit: number) {
+  const settled = await settledOfClient(db, client, before, limit)
+  const pending = await waitingOfClient(db, client, before, limit)
+  return [...pending, ...settled].sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, limit)
+}
+
+export const waitingOfClient = (db: Database, { id, kind, userId }: Asker, before: string, limit: number) =>
+  kind === 'individual'
+    ? db.read<ClientsRequest>(sql`
+        select id, client_id, user_id, state, delivery, requested_at, expires_at, token_expires_at, settled_at
+          from token_requests
+         where user_id = ${userId} and client_id = ${id} and state = 'pending' and id < ${before}
+         order by id desc limit ${limit}`)
+    : db.read<ClientsRequest>(sql`
+        select id, client_id, user_id, state, delivery, requested_at, expires_at, token_expires_at, settled_at
+          from token_requests
+         where client_id = ${id} and protocol = 'ciba' and state = 'pending' and id < ${before}
+         order by id desc limit ${limit}`)
+
+const settledOfClient = (db: Database, { id, kind, userId }: Asker, before: string, limit: number) =>
+  kind === 'individual'
+    ? db.read<ClientsRequest>(sql`
+        select id, client_id, user_id, state, delivery, requested_at, expires_at, token_expires_at, settled_at
+          from token_requests
+         where user_id = ${userId} and client_id = ${id} and state <> 'pending' and id < ${before}
+         order by id desc limit ${limit}`)
+    : db.read<ClientsRequest>(sql`
+        select id, client_id, user_id, state, delivery, requested_at, expires_at, token_expires_at, settled_at
+          from token_requests
+         where client_id = ${id} and protocol = 'ciba' and state <> 'pending' and id < ${before}
+         order by id desc limit ${limit}`)
+
+export const endedOfClient = (
+  db: Database,
+  { id, kind, userId }: Asker,
+  state: Settled,
+  before: string,
+  limit: number,
 ) =>
+  kind === 'individual'
+    ? db.read<ClientsRequest>(sql`
+        select id, client_id, user_id, state, delivery, requested_at, expires_at, token_expires_at, settled_at
+          from token_requests
+         where user_id = ${userId} and client_id = ${id} and state <> 'pending' and state = ${state}
+           and id < ${before}
+         order by id desc limit ${limit}`)
+    : db.read<ClientsRequest>(sql`
+        select id, client_id, user_id, state, delivery, requested_at, expires_at, token_expires_at, settled_at
+          from token_requests
+         where client_id = ${id} and protocol = 'ciba' and state = ${state} and id < ${before}
+         order by id desc limit ${limit}`)
+
+/** What the owner of a client may know of a request: nothing of where its user is, or what the client said to them. */
+export type ClientsRequest = Omit<
+  TokenRequest,
+  'protocol' | 'reason' | 'address' | 'redirectUrl' | 'redirectState' | 'fold'
+>
+
+/** All that still wait for an answer to a client: of one user's, and of everybody's. */
+export const pendingOfClient = (tx: Transaction, { id, kind, userId }: Asker) =>
   kind === 'individual'
     ? tx.all<PendingRef>(sql`
         select id, user_id, client_id from token_requests
@@ -157,6 +215,10 @@ export const insertReview = (tx: Transaction, each: ReviewRow & { createdAt: num
     insert into reviews (challenge, request_id, user_id, approval, nonce, created_at, expires_at)
     values (${each.challenge}, ${each.requestId}, ${each.userId}, ${each.approval}, ${each.nonce},
             ${each.createdAt}, ${each.expiresAt})`)
+
+/** Whether a request that waits was opened before. */
+export const isReviewed = async (tx: Transaction, requestId: string): Promise<boolean> =>
+  (await tx.one(sql`select challenge from reviews where request_id = ${requestId} limit 1`)) !== undefined
 
 /** Takes a review for its one signature. */
 export const takeReview = (

@@ -120,7 +120,7 @@ describe('proof of the notifier', () => {
     await using other = await startReceiver((_http, response) => response.writeHead(isUp ? 200 : 404).end())
     const app = await addApp(good.url)
     const id = await server.openRequest(app)
-    await person.must('PATCH', `/v1/me/apps/${app.client_id}`, { notifier_url: other.url })
+    await person.editApp(app.client_id, { notifier_url: other.url })
     assert.equal((await person.approve(id)).status, 200)
     await new Promise((resolve) => setTimeout(resolve, 1_500))
     assert.deepEqual(other.posts.map(typeOf), ['check'])

@@ -138,6 +138,7 @@ export const en = {
   'event.notice_delivered': 'The message arrived',
   'event.notice_shown': 'The message was shown to you',
   'event.notice_failed': 'You could not be told',
+  'event.opened': 'Opened',
   'event.approved': 'Approved',
   'event.rejected': 'Rejected',
   'event.expired': 'Expired',
@@ -145,6 +146,8 @@ export const en = {
   'event.token_delivered': 'Access sent and received',
   'event.token_undeliverable': 'Access could not be sent',
   'event.token_revoked': 'Access revoked',
+  'event.delivery_failed': 'A try to send it failed',
+  'event.delivery_resent': 'Sent again by the owner of the app',
   'event.delivery_late': 'A late answer to the sending',
   'event.whatsapp_tap_refused': 'A tap on WhatsApp that did not count',
 

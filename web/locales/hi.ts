@@ -134,6 +134,7 @@ export default {
   'event.notice_delivered': 'संदेश पहुँचा',
   'event.notice_shown': 'संदेश आपको दिखाया गया',
   'event.notice_failed': 'आपको बताया नहीं जा सका',
+  'event.opened': 'खोला गया',
   'event.approved': 'मंज़ूर',
   'event.rejected': 'नामंज़ूर',
   'event.expired': 'समय समाप्त',
@@ -141,6 +142,8 @@ export default {
   'event.token_delivered': 'एक्सेस भेजा गया और मिला',
   'event.token_undeliverable': 'एक्सेस नहीं भेजा जा सका',
   'event.token_revoked': 'एक्सेस रद्द',
+  'event.delivery_failed': 'भेजने की एक कोशिश नाकाम',
+  'event.delivery_resent': 'ऐप के मालिक ने फिर भेजा',
   'event.delivery_late': 'भेजने का देर से आया जवाब',
   'event.whatsapp_tap_refused': 'WhatsApp पर एक टैप, जो गिना नहीं गया',
 

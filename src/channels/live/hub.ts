@@ -7,8 +7,13 @@ type Listener = (event: Event) => void
 export interface LiveHub {
   /** @returns how to stop listening */
   listen(userId: string, listener: Listener): () => void
+  /** The same for all that an app does, whoever it asks. */
+  listenToClient(clientId: string, listener: Listener): () => void
   stop(): void
 }
+
+/** No user's id has a space in it. */
+const clientKey = (clientId: string) => `client ${clientId}`
 
 const POLL_MS = 1_000
 const BATCH = 500
@@ -64,7 +69,8 @@ export function createLiveHub({ db, log }: { db: Database; log: Log }): LiveHub 
           gaps.set(seq, performance.now())
         readUpTo = Math.max(readUpTo, event.seq)
         told += 1
-        for (const listener of listeners.get(event.userId ?? '') ?? []) listener(event)
+        for (const key of [event.userId ?? '', clientKey(event.clientId ?? '')])
+          for (const listener of listeners.get(key) ?? []) listener(event)
       }
       if (told >= BATCH) isReadWanted = true
     }
@@ -74,21 +80,24 @@ export function createLiveHub({ db, log }: { db: Database; log: Log }): LiveHub 
   const poll = setInterval(look, POLL_MS)
   poll.unref()
 
+  function listen(key: string, listener: Listener) {
+    // What happened before anybody listened is on the page already.
+    if (listeners.size === 0) {
+      readUpTo = undefined
+      gaps.clear()
+    }
+    const own = listeners.get(key) ?? new Set()
+    listeners.set(key, own.add(listener))
+    look()
+    return () => {
+      own.delete(listener)
+      if (own.size === 0) listeners.delete(key)
+    }
+  }
+
   return {
-    listen(userId, listener) {
-      // What happened before anybody listened is on the page already.
-      if (listeners.size === 0) {
-        readUpTo = undefined
-        gaps.clear()
-      }
-      const own = listeners.get(userId) ?? new Set()
-      listeners.set(userId, own.add(listener))
-      look()
-      return () => {
-        own.delete(listener)
-        if (own.size === 0) listeners.delete(userId)
-      }
-    },
+    listen,
+    listenToClient: (clientId, listener) => listen(clientKey(clientId), listener),
     stop() {
       forget()
       clearInterval(poll)

@@ -1,3 +1,8 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import type { Event } from '#audit/events.ts'
+import { Refusal } from '#base/errors.ts'
+import { clientById } from '#clients/store.ts'
 import { readCookie, sessionCookie } from '#http/cookies.ts'
 import type { Server } from '#http/server.ts'
 import { requireSession } from '#users/sessions.ts'
@@ -9,6 +14,8 @@ const HEARTBEAT_MS = 15_000
 /** Streams of one user at a time. */
 const MOST_STREAMS = 20
 
+const AppId = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100, pattern: '^[!-~]+$' }) })
+
 /** What happens to the requests of whoever is signed in, as server-sent events (HTML §9.2). */
 export function liveRoutes(server: Server, context: UsersContext, hub: LiveHub) {
   const open = new Set<() => void>()
@@ -18,8 +25,26 @@ export function liveRoutes(server: Server, context: UsersContext, hub: LiveHub) 
   })
 
   server.get('/v1/me/events', async (http, reply) => {
-    const signedIn = () => requireSession(context, readCookie(http, sessionCookie(context.site.origin)))
-    const { userId } = await signedIn()
+    const { userId } = await signedIn(http)
+    return stream(http, reply, userId, (listener) => hub.listen(userId, listener))
+  })
+
+  server.get('/v1/me/apps/:id/events', { schema: { params: AppId } }, async (http, reply) => {
+    const { userId } = await signedIn(http)
+    const client = await clientById(context.db, http.params.id)
+    if (client?.userId !== userId) throw new Refusal('client_not_found')
+    return stream(http, reply, userId, (listener) => hub.listenToClient(client.id, listener))
+  })
+
+  const signedIn = (http: FastifyRequest) =>
+    requireSession(context, readCookie(http, sessionCookie(context.site.origin)))
+
+  function stream(
+    http: FastifyRequest,
+    reply: FastifyReply,
+    userId: string,
+    listen: (listener: (event: Event) => void) => () => void,
+  ) {
     const count = streams.get(userId) ?? 0
     if (count >= MOST_STREAMS) return reply.code(204).send()
     streams.set(userId, count + 1)
@@ -34,13 +59,13 @@ export function liveRoutes(server: Server, context: UsersContext, hub: LiveHub) 
     })
     raw.write('retry: 1000\n\n')
 
-    const forget = hub.listen(userId, ({ requestId, kind, at }) => {
+    const forget = listen(({ requestId, kind, at }) => {
       if (requestId)
         raw.write(`event: request\ndata: ${JSON.stringify({ request_id: requestId, kind, at })}\n\n`)
     })
     const heartbeat = setInterval(() => {
       raw.write(': still here\n\n')
-      void signedIn().catch(end)
+      void signedIn(http).catch(end)
     }, HEARTBEAT_MS)
     const end = () => {
       clearInterval(heartbeat)
@@ -55,5 +80,5 @@ export function liveRoutes(server: Server, context: UsersContext, hub: LiveHub) 
       if (left > 0) streams.set(userId, left)
       else streams.delete(userId)
     })
-  })
+  }
 }

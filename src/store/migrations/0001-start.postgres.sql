@@ -337,6 +337,10 @@ create table delivery_attempts (
   status bigint,
   failure text collate "C",
   response text collate "C",
+  -- What was sent and answered, cut short and without the token; headers as JSON.
+  sent_headers text collate "C",
+  sent_body text collate "C",
+  answer_headers text collate "C",
   primary key (delivery_id, number),
   check ((state = 'started') = (ended_at is null))
 );
@@ -382,6 +386,23 @@ create table events (
   at bigint not null
 );
 create index events_of_request on events (request_id) where request_id is not null;
+create index events_of_app on events (client_id, seq) where request_id is null and client_id is not null;
+
+-- How often what happened to each app, by day: counted from the events a little later, so that no ask waits for it.
+create table event_tallies (
+  client_id text collate "C" not null,
+  -- Days since 1970, UTC.
+  day bigint not null,
+  kind text collate "C" not null,
+  count bigint not null,
+  primary key (client_id, day, kind)
+);
+
+-- The last event that was counted.
+create table event_tally_position (
+  id bigint primary key check (id = 1),
+  seq bigint not null
+);
 
 -- channels/whatsapp: what the webhook has brought already
 create table whatsapp_events (

@@ -336,6 +336,10 @@ create table delivery_attempts (
   status integer,
   failure text,
   response text,
+  -- What was sent and answered, cut short and without the token; headers as JSON.
+  sent_headers text,
+  sent_body text,
+  answer_headers text,
   primary key (delivery_id, number),
   check ((state = 'started') = (ended_at is null))
 ) strict, without rowid;
@@ -382,6 +386,23 @@ create table events (
   at integer not null
 ) strict;
 create index events_of_request on events (request_id) where request_id is not null;
+create index events_of_app on events (client_id, seq) where request_id is null and client_id is not null;
+
+-- How often what happened to each app, by day: counted from the events a little later, so that no ask waits for it.
+create table event_tallies (
+  client_id text not null,
+  -- Days since 1970, UTC.
+  day integer not null,
+  kind text not null,
+  count integer not null,
+  primary key (client_id, day, kind)
+) strict, without rowid;
+
+-- The last event that was counted.
+create table event_tally_position (
+  id integer primary key check (id = 1),
+  seq integer not null
+) strict, without rowid;
 
 -- channels/whatsapp: what the webhook has brought already
 create table whatsapp_events (
