@@ -2,13 +2,15 @@ import { join } from 'node:path'
 import { defineConfig } from 'vite'
 import { documents } from './docs/plugin.ts'
 
+const at = (path: string) => join(import.meta.dirname, path)
+
 export default defineConfig({
   root: import.meta.dirname,
   publicDir: 'public',
   plugins: [documents()],
   build: {
     rolldownOptions: {
-      input: ['index.html', 'sw.ts'].map((file) => join(import.meta.dirname, file)),
+      input: { index: at('index.html'), sw: at('sw.ts'), docs: at('docs/site.ts') },
       output: {
         // A service worker keeps its address for ever, and rules over what lies beside and below it.
         entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),

@@ -1,0 +1,8 @@
+import './site.css'
+import { addCopyButtons, groupLanguages } from './code.ts'
+import { startSearch } from './search.ts'
+
+// Every page reads whole without this script; it adds what a page of paper cannot do.
+groupLanguages()
+addCopyButtons()
+startSearch()
