@@ -99,7 +99,11 @@ export const operations: Record<string, Operation> = {
       },
     },
     answers: { 200: 'UpstoxAccepted' },
-    headers: { location: 'Address of the request: its status, and by DELETE its withdrawal' },
+    headers: {
+      location: 'Address of the request: its status, and by DELETE its withdrawal',
+      'countersign-telling':
+        'Only where the user is not told: `undeliverable` (there is nowhere) or `throttled` (not now). The request waits in their inbox',
+    },
     upstox: [
       [400, 'UDAPI1017'],
       [400, 'UDAPI1024'],
@@ -108,6 +112,7 @@ export const operations: Record<string, Operation> = {
       'notifier_missing',
       'notifier_refused',
       'notifier_unproven',
+      'asks_paused',
       'client_not_individual',
       ...CLIENT_STATES,
       'user_disabled',
@@ -347,6 +352,34 @@ export const operations: Record<string, Operation> = {
     answers: { 204: null },
     refusals: ['contact_not_found'],
   },
+  'GET /v1/me/notice-settings': {
+    summary: 'Read how one wants to be told',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'NoticeSettingsCard' },
+  },
+  'PATCH /v1/me/notice-settings': {
+    summary: 'Change how one wants to be told',
+    about:
+      'The order of channels, the wait for the next one, quiet hours, a time without notices, the language.',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'NoticeSettingsCard' },
+    refusals: ['notice_settings_wrong'],
+  },
+  'GET /v1/me/blocked-apps': {
+    summary: 'List the apps that may not ask any more',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'BlockedApps' },
+  },
+  'DELETE /v1/me/blocked-apps/{id}': {
+    summary: 'Let an app ask again',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 204: null },
+    refusals: ['client_not_found'],
+  },
   'GET /v1/me/push': {
     summary: 'Read the key that a browser subscribes with',
     tag: 'Approvals',
@@ -406,6 +439,8 @@ export const operations: Record<string, Operation> = {
   },
   'POST /v1/me/requests/{id}/reject': {
     summary: 'Reject',
+    about:
+      'With `report`, the app may not ask this user again until they let it, and the operator hears of it.',
     tag: 'Approvals',
     access: 'user',
     answers: { 200: 'Decided' },

@@ -141,6 +141,9 @@ const AskStatus = Type.Object(
         ),
       }),
     ),
+    telling: Type.Enum(['queued', 'sent', 'shown', 'throttled', 'undeliverable'], {
+      description: 'How far the user was told, and no more of them than that',
+    }),
     timeline: Type.Array(Type.Object({ event: Type.String(), at: Time('When') })),
   },
   { description: 'What became of a request, for the client that asked.' },
@@ -260,6 +263,24 @@ const ContactCard = of<contract.ContactCard>()(
     created_at: Time('When it was added'),
   }),
 )
+const NoticeSettingsCard = of<contract.NoticeSettingsCard>()(
+  Type.Object({
+    channels: Type.Array(Type.String(), { description: 'In the order of telling' }),
+    next_after_seconds: Type.Integer({
+      description: 'How long one channel has before the next one tells as well',
+    }),
+    quiet: OrNull(
+      Type.Object({
+        from: Text('`HH:MM`'),
+        to: Text('`HH:MM`'),
+        zone: Text('A time zone such as `Asia/Kolkata`'),
+      }),
+    ),
+    muted_until: OrNull(Time('Nothing rings before')),
+    language: OrNull(Text('Of messages: `en`, `hi`; null: that of each device')),
+  }),
+)
+const BlockedApp = of<contract.BlockedApp>()(Type.Object({ client: App, blocked_at: Time('Since when') }))
 const TokenCard = of<contract.TokenCard>()(
   Type.Object({
     id: Type.String(),
@@ -482,6 +503,8 @@ export const shapes = {
   Sessions: List('sessions', SessionCard),
   ContactCard,
   Contacts: List('contacts', ContactCard),
+  NoticeSettingsCard,
+  BlockedApps: List('apps', BlockedApp),
   TokenCard,
   Tokens: List('tokens', TokenCard),
   AppCard,

@@ -9,6 +9,7 @@ import { approveRequest } from '#requests/approve.ts'
 import type { RequestContext } from '#requests/context.ts'
 import { rejectRequest } from '#requests/reject.ts'
 import { requireOwnRequest, reviewRequest } from '#requests/review.ts'
+import { blockedClients, unblockClient } from '#requests/standing.ts'
 import { SETTLED, type Settled, stateAt } from '#requests/state.ts'
 import {
   approvalsBefore,
@@ -20,7 +21,7 @@ import {
 } from '#requests/store.ts'
 import { termsOf } from '#requests/terms.ts'
 import { tokenOfRequest } from '#tokens/store.ts'
-import type { RequestCard, RequestDetail, RequestPage } from './contract.ts'
+import type { BlockedApp, RequestCard, RequestDetail, RequestPage } from './contract.ts'
 import { signedIn } from './guard.ts'
 import { Credential, Id } from './shapes.ts'
 
@@ -68,10 +69,33 @@ export function approvalRoutes(server: Server, context: RequestContext) {
     return { status, redirect_to: redirectTo }
   })
 
-  server.post('/v1/me/requests/:id/reject', { schema: { params: Id } }, async (http) => {
+  // The body may be left out: to refuse must be the cheap way.
+  const reject = {
+    params: Id,
+    body: Type.Union([Type.Object({ report: Type.Optional(Type.Boolean()) }), Type.Null()]),
+  }
+  server.post('/v1/me/requests/:id/reject', { schema: reject }, async (http) => {
     const { userId } = await signedIn(context, http)
-    const { status, redirectTo } = await rejectRequest(context, userId, http.params.id, 'web', http.ip)
+    const { id } = http.params
+    const isReport = http.body?.report === true
+    const { status, redirectTo } = await rejectRequest(context, userId, id, 'web', http.ip, isReport)
     return { status, redirect_to: redirectTo }
+  })
+
+  server.get('/v1/me/blocked-apps', async (http) => {
+    const { userId } = await signedIn(context, http)
+    const blocked = await blockedClients(db, userId)
+    const cards = blocked.map(async ({ clientId, blockedAt }): Promise<BlockedApp> => {
+      const client = await clientById(db, clientId)
+      return { client: { id: clientId, name: client?.name ?? 'A removed app' }, blocked_at: blockedAt }
+    })
+    return { apps: await Promise.all(cards) }
+  })
+
+  server.delete('/v1/me/blocked-apps/:id', { schema: { params: Id } }, async (http, reply) => {
+    const { userId } = await signedIn(context, http)
+    await db.transaction((tx) => unblockClient(tx, { userId, clientId: http.params.id }, now()))
+    return reply.code(204).send()
   })
 
   server.get('/v1/me/requests/:id/evidence', { schema: { params: Id } }, async (http, reply) => {

@@ -4,6 +4,7 @@ import { Refusal } from '#base/errors.ts'
 import { type AuthenticateContext, authenticateClient } from '#clients/authenticate.ts'
 import { attemptsOf, deliveryOfRequest } from '#deliveries/store.ts'
 import type { Server } from '#http/server.ts'
+import { howFarTold } from '#notices/fallback.ts'
 import type { RequestContext } from '#requests/context.ts'
 import { stateAt } from '#requests/state.ts'
 import { requestById, type TokenRequest } from '#requests/store.ts'
@@ -62,6 +63,10 @@ export function askRoutes(server: Server, context: RequestContext & Authenticate
             })),
           }
         : null,
+      // A settled request is told of no more.
+      telling: events.some(({ kind }) => kind === 'notice_throttled')
+        ? 'throttled'
+        : await howFarTold(db, request.id),
       timeline: events.map(forTheAsker),
     }
   }

@@ -1,18 +1,60 @@
+import { Type } from 'typebox'
+import { SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import type { Server } from '#http/server.ts'
+import { changeNoticeSettings, type NoticeSettings, noticeSettings } from '#notices/settings.ts'
 import { type Contact, contactsOfUser, deleteContact } from '#notices/store.ts'
 import type { UsersContext } from '#users/users.ts'
-import type { ContactCard } from './contract.ts'
+import type { ContactCard, NoticeSettingsCard } from './contract.ts'
 import { signedIn } from './guard.ts'
 import { Id } from './shapes.ts'
 
-/** Where a user is told, and the end of it. */
+const Time = Type.String({ minLength: 5, maxLength: 5 })
+const Change = Type.Object(
+  {
+    channels: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 20 }), { minItems: 1, maxItems: 10 }),
+    ),
+    next_after_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 600 })),
+    quiet: Type.Optional(
+      Type.Union([
+        Type.Object({ from: Time, to: Time, zone: Type.String({ minLength: 1, maxLength: 64 }) }),
+        Type.Null(),
+      ]),
+    ),
+    muted_until: Type.Optional(
+      Type.Union([Type.Integer({ minimum: 0, maximum: 8_640_000_000_000_000 }), Type.Null()]),
+    ),
+    language: Type.Optional(Type.Union([Type.String({ pattern: '^[a-z]{2,3}$' }), Type.Null()])),
+  },
+  { additionalProperties: false },
+)
+
+/** Where a user is told, how, and the end of it. */
 export function contactRoutes(server: Server, context: UsersContext) {
-  const { db } = context
+  const { db, now } = context
 
   server.get('/v1/me/contacts', async (http) => {
     const { userId } = await signedIn(context, http)
     return { contacts: (await contactsOfUser(db, userId)).map(contactCard) }
+  })
+
+  server.get('/v1/me/notice-settings', async (http) => {
+    const { userId } = await signedIn(context, http)
+    return settingsCard(await noticeSettings(db, userId))
+  })
+
+  server.patch('/v1/me/notice-settings', { schema: { body: Change } }, async (http) => {
+    const { userId } = await signedIn(context, http)
+    const { channels, next_after_seconds, quiet, muted_until, language } = http.body
+    const change = {
+      ...(channels && { channels }),
+      ...(next_after_seconds !== undefined && { nextAfterMs: next_after_seconds * SECOND }),
+      ...(quiet !== undefined && { quiet }),
+      ...(muted_until !== undefined && { mutedUntil: muted_until }),
+      ...(language !== undefined && { language }),
+    }
+    return settingsCard(await db.transaction((tx) => changeNoticeSettings(tx, userId, change, now())))
   })
 
   server.delete('/v1/me/contacts/:id', { schema: { params: Id } }, async (http, reply) => {
@@ -31,4 +73,12 @@ const contactCard = ({ id, channel, address, label, state, createdAt }: Contact)
   label,
   state,
   created_at: createdAt,
+})
+
+const settingsCard = (settings: NoticeSettings): NoticeSettingsCard => ({
+  channels: settings.channels,
+  next_after_seconds: settings.nextAfterMs / SECOND,
+  quiet: settings.quiet,
+  muted_until: settings.mutedUntil,
+  language: settings.language,
 })

@@ -126,6 +126,26 @@ export interface SessionCard {
   last_seen_at: number
 }
 
+/** How a user wants to be told. */
+export interface NoticeSettingsCard {
+  /** In the order of telling. */
+  channels: string[]
+  /** How long one channel has before the next one tells as well. */
+  next_after_seconds: number
+  /** Hours in which nothing rings: `HH:MM`, in a zone such as `Asia/Kolkata`. */
+  quiet: { from: string; to: string; zone: string } | null
+  /** Nothing rings before then. */
+  muted_until: number | null
+  /** Of messages: `en`, `hi`; null: that of each device. */
+  language: string | null
+}
+
+/** An app that may not ask this user any more. */
+export interface BlockedApp {
+  client: { id: string; name: string }
+  blocked_at: number
+}
+
 /** Where a user is told, besides the open page. */
 export interface ContactCard {
   id: string

@@ -6,6 +6,7 @@ import type { Log } from '#base/log.ts'
 const STATUS: Partial<Record<RefusalCode, number>> = {
   admin_key_wrong: 401,
   approval_changed: 409,
+  asks_paused: 429,
   assertion_refused: 403,
   client_credentials_wrong: 401,
   client_not_found: 404,

@@ -9,6 +9,8 @@ export interface Message {
   address: string
   contact: Contact
   clientName: string
+  /** That the user reads, BCP 47 primary subtag; null if it is not known. */
+  language: string | null
   /** Epoch milliseconds; a message that comes later is worth nothing. */
   expiresAt: number
 }

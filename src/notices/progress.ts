@@ -1,6 +1,8 @@
 import { recordEvent } from '#audit/events.ts'
 import type { Transaction } from '#store/database.ts'
+import { bringNextForward } from './fallback.ts'
 import { type Notice, type NoticeState, noticeById, setNoticeState } from './store.ts'
+import { callOff } from './tell.ts'
 
 /** How far a message has come. Reports arrive in any order and more than once, so a state only ever rises. */
 const RANK: Record<NoticeState, number> = {
@@ -30,6 +32,8 @@ export async function advanceNotice(
   await setNoticeState(tx, id, to, failure, at)
   // News of an outcome is no step of the request.
   if (notice.about !== 'waiting') return
+  if (to === 'shown') await callOff(tx, notice.requestId, at)
+  if (to === 'failed') await bringNextForward(tx, notice, at)
   await recordEvent(tx, {
     kind: `notice_${to}`,
     actor: 'system',

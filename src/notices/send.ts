@@ -5,7 +5,9 @@ import { jitter } from '#outbox/backoff.ts'
 import type { Handler, Outcome } from '#outbox/worker.ts'
 import type { Transaction } from '#store/database.ts'
 import { type Channel, ChannelFailed } from './channel.ts'
+import { bringNextForward } from './fallback.ts'
 import { advanceNotice } from './progress.ts'
+import { noticeSettingsInside } from './settings.ts'
 import {
   type Contact,
   contactById,
@@ -49,6 +51,7 @@ export function notifyHandler({ now, channels }: NotifyOptions): Handler {
         address: contact.address,
         contact,
         clientName: client.name,
+        language: (await noticeSettingsInside(tx, notice.userId)).language ?? contact.language,
         expiresAt: notice.expiresAt,
       }
       return async (signal) => {
@@ -82,6 +85,7 @@ async function loseContact(tx: Transaction, { id, userId, channel }: Contact, no
 async function fail(tx: Transaction, notice: Notice, kind: string, now: number) {
   await setNoticeState(tx, notice.id, 'failed', kind, now)
   if (notice.about !== 'waiting') return
+  await bringNextForward(tx, notice, now)
   await recordEvent(tx, {
     kind: 'notice_failed',
     actor: 'system',

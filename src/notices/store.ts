@@ -31,6 +31,8 @@ export interface Notice {
   userId: string
   contactId: string
   channel: string
+  /** Which telling of its request, from 0: the next one waits until this one was shown, or has failed. */
+  step: number
   /** What is told: that the request waits, or how one ended that was told of. */
   about: 'waiting' | 'undelivered' | Outcome
   state: NoticeState
@@ -99,18 +101,18 @@ export const insertNotice = (
 ) =>
   tx.run(sql`
     insert into notices
-      (id, request_id, client_id, user_id, contact_id, channel, about, state, expires_at, created_at, updated_at)
+      (id, request_id, client_id, user_id, contact_id, channel, step, about, state, expires_at, created_at, updated_at)
     values (${each.id}, ${each.requestId}, ${each.clientId}, ${each.userId}, ${each.contactId}, ${each.channel},
-            ${each.about}, 'queued', ${each.expiresAt}, ${each.createdAt}, ${each.createdAt})`)
+            ${each.step}, ${each.about}, 'queued', ${each.expiresAt}, ${each.createdAt}, ${each.createdAt})`)
 
 export const noticeById = (tx: Transaction, id: string) =>
   tx.one<Notice>(sql`
-    select id, request_id, client_id, user_id, contact_id, channel, about, state, external_id, failure, expires_at
+    select id, request_id, client_id, user_id, contact_id, channel, step, about, state, external_id, failure, expires_at
       from notices where id = ${id} /* for update */`)
 
 export const noticeByExternalId = (tx: Transaction, channel: string, externalId: string) =>
   tx.one<Notice>(sql`
-    select id, request_id, client_id, user_id, contact_id, channel, about, state, external_id, failure, expires_at
+    select id, request_id, client_id, user_id, contact_id, channel, step, about, state, external_id, failure, expires_at
       from notices where channel = ${channel} and external_id = ${externalId}`)
 
 export const setNoticeState = (
@@ -125,6 +127,23 @@ export const setNoticeState = (
 export const noteExternalId = (tx: Transaction, id: string, externalId: string) =>
   tx.run(sql`update notices set external_id = ${externalId} where id = ${id}`)
 
+/** What was promised of a request, also by the asker's leave: no address is in it. */
+export const noticesOfRequest = (db: Database, requestId: string) =>
+  db.read<Pick<Notice, 'state' | 'channel'>>(sql`
+    select state, channel from notices where request_id = ${requestId} and about = 'waiting' order by id`)
+
+/** Tellings of one step that have not failed. */
+export const hopefulNotices = (tx: Transaction, requestId: string, step: number) =>
+  tx.all<{ id: string }>(sql`
+    select id from notices
+     where request_id = ${requestId} and about = 'waiting' and step = ${step}
+       and state in ('queued', 'sent', 'delivered', 'shown')`)
+
+export const queuedNotices = (tx: Transaction, requestId: string) =>
+  tx.all<Pick<Notice, 'id' | 'step'>>(sql`
+    select id, step from notices
+     where request_id = ${requestId} and about = 'waiting' and state = 'queued' order by step, id`)
+
 /** Calls off what was not sent yet. */
 export const cancelNotices = (tx: Transaction, requestId: string, now: number) =>
   tx.all<{ id: string }>(sql`
@@ -135,7 +154,7 @@ export const cancelNotices = (tx: Transaction, requestId: string, now: number) =
 /** Messages that said that a request waits, and that were taken. */
 export const toldNotices = (tx: Transaction, requestId: string) =>
   tx.all<Notice>(sql`
-    select id, request_id, client_id, user_id, contact_id, channel, about, state, external_id, failure, expires_at
+    select id, request_id, client_id, user_id, contact_id, channel, step, about, state, external_id, failure, expires_at
       from notices
      where request_id = ${requestId} and about = 'waiting' and state in ('sent', 'delivered', 'shown')
      order by id`)

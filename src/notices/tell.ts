@@ -1,10 +1,14 @@
+import { recordEvent } from '#audit/events.ts'
 import { DAY, MINUTE } from '#base/clock.ts'
 import { newId } from '#base/ids.ts'
 import { cancel, enqueue } from '#outbox/store.ts'
 import type { Transaction } from '#store/database.ts'
+import { spendBudget } from './budget.ts'
 import { REPLACING } from './channel.ts'
+import { noticeSettingsInside, tellableAt } from './settings.ts'
 import {
   activeContacts,
+  type Contact,
   cancelNotices,
   insertNotice,
   type Notice,
@@ -19,10 +23,39 @@ export interface Telling {
   expiresAt: number
 }
 
-/** Promises to tell a user that a request waits, on each of their contacts, in the transaction that opens it. */
-export async function tellUser(tx: Transaction, telling: Telling, now: number) {
-  for (const { id: contactId, channel } of await activeContacts(tx, telling.userId))
-    await promise(tx, { ...telling, contactId, channel, about: 'waiting' }, now)
+/** Whether a user will be told: `undeliverable` if there is nowhere, `throttled` if they may not be told now. */
+export type Told = 'queued' | 'throttled' | 'undeliverable'
+
+/**
+ * Promises to tell a user that a request waits, in the transaction that opens it: on the first channel of their order
+ * now, on each next one a while later, unless one of the earlier was shown by then.
+ */
+export async function tellUser(tx: Transaction, telling: Telling, now: number): Promise<Told> {
+  const contacts = await activeContacts(tx, telling.userId)
+  if (contacts.length === 0) return 'undeliverable'
+  const settings = await noticeSettingsInside(tx, telling.userId)
+  const firstAt = tellableAt(settings, now)
+  if (firstAt >= telling.expiresAt || !(await spendBudget(tx, telling.userId, now))) {
+    await recordEvent(tx, { kind: 'notice_throttled', actor: 'system', ...who(telling), at: now })
+    return 'throttled'
+  }
+  const steps = stepsOf(contacts, settings.channels)
+  for (const [step, each] of steps.entries()) {
+    const dueAt = firstAt + step * settings.nextAfterMs
+    for (const { id: contactId, channel } of each)
+      await promise(tx, { ...telling, contactId, channel, step, about: 'waiting' }, { now, dueAt })
+  }
+  return 'queued'
+}
+
+const who = ({ requestId, userId, clientId }: Telling) => ({ requestId, userId, clientId })
+
+/** The contacts of each channel, in the user's order of channels. */
+function stepsOf(contacts: Contact[], order: string[]): Contact[][] {
+  const channels = new Set([...order, ...contacts.map(({ channel }) => channel)])
+  return [...channels]
+    .map((channel) => contacts.filter((each) => each.channel === channel))
+    .filter((each) => each.length > 0)
 }
 
 /** How long news of an outcome is worth anything. */
@@ -37,11 +70,17 @@ export async function stopTelling(
   { requestId, outcome }: { requestId: string; outcome: Outcome },
   now: number,
 ) {
-  for (const { id } of await cancelNotices(tx, requestId, now)) await cancel(tx, 'notify', id)
+  await callOff(tx, requestId, now)
   for (const told of await toldNotices(tx, requestId)) {
     if (!REPLACING.has(told.channel)) continue
-    await promise(tx, { ...told, about: outcome, expiresAt: now + NEWS_LIFE_MS }, now)
+    const news = { ...told, step: 0, about: outcome, expiresAt: now + NEWS_LIFE_MS }
+    await promise(tx, news, { now, dueAt: now })
   }
+}
+
+/** Calls off what was not told yet: the user has seen the request already. */
+export async function callOff(tx: Transaction, requestId: string, now: number) {
+  for (const { id } of await cancelNotices(tx, requestId, now)) await cancel(tx, 'notify', id)
 }
 
 /**
@@ -56,15 +95,15 @@ export async function tellUndelivered(
   for (const { id: contactId, channel } of await activeContacts(tx, userId)) {
     if (!REPLACING.has(channel)) continue
     const telling = { requestId, clientId, userId, contactId, channel, expiresAt: now + DAY }
-    await promise(tx, { ...telling, about: 'undelivered' }, now)
+    await promise(tx, { ...telling, step: 0, about: 'undelivered' }, { now, dueAt: now })
   }
 }
 
-type Promised = Telling & Pick<Notice, 'contactId' | 'channel' | 'about'>
+type Promised = Telling & Pick<Notice, 'contactId' | 'channel' | 'step' | 'about'>
 
-async function promise(tx: Transaction, told: Promised, now: number) {
+async function promise(tx: Transaction, told: Promised, { now, dueAt }: { now: number; dueAt: number }) {
   const id = newId('ntc')
-  const { requestId, clientId, userId, contactId, channel, about, expiresAt } = told
+  const { requestId, clientId, userId, contactId, channel, step, about, expiresAt } = told
   await insertNotice(tx, {
     id,
     requestId,
@@ -72,9 +111,10 @@ async function promise(tx: Transaction, told: Promised, now: number) {
     userId,
     contactId,
     channel,
+    step,
     about,
     expiresAt,
     createdAt: now,
   })
-  await enqueue(tx, { kind: 'notify', ref: id, lane: channel, dueAt: now })
+  await enqueue(tx, { kind: 'notify', ref: id, lane: channel, dueAt, plannedAt: now })
 }

@@ -4,6 +4,7 @@ import { Refusal } from '#base/errors.ts'
 import { encryptFor } from '#clients/encryption.ts'
 import { type Client, clientById } from '#clients/store.ts'
 import { type NewDelivery, queueDelivery } from '#deliveries/queue.ts'
+import { renewBudget } from '#notices/budget.ts'
 import type { Outcome } from '#notices/store.ts'
 import { stopTelling } from '#notices/tell.ts'
 import { cancel } from '#outbox/store.ts'
@@ -16,6 +17,7 @@ import type { RequestContext } from './context.ts'
 import { makeEvidence } from './evidence.ts'
 import { redirectWith } from './redirect.ts'
 import { pendingRequest, requireOwnRequest, requirePending } from './review.ts'
+import { noteApproval } from './standing.ts'
 import { deleteReviews, insertDecision, settleRequest, type TokenRequest, takeReview } from './store.ts'
 import { approvalText } from './summary.ts'
 
@@ -74,6 +76,8 @@ export async function approveRequest(
       address,
       at,
     })
+    await noteApproval(tx, { userId, clientId: client.id })
+    await renewBudget(tx, userId)
     await tidy(tx, id, 'approved', at)
     return { status: 'approved', redirectTo: await handOver(tx, context, { request, client, prepared }, at) }
   })

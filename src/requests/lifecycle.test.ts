@@ -52,6 +52,8 @@ interface ModelRequest {
   review?: { options: Awaited<ReturnType<typeof reviewRequest>>['options']; openedAt: number } | undefined
 }
 interface Model {
+  /** How its user stands to each app. */
+  standings: Record<number, { rejections: number; pausedUntil: number }>
   requests: ModelRequest[]
 }
 interface Real {
@@ -94,7 +96,10 @@ class Ask implements Command {
   async run(model: Model, real: Real) {
     model.requests.forEach(settleByTime)
     const open = model.requests.find(({ client, state }) => client === this.client && state === 'pending')
-    const asked = await stage.ask(real.user.id, real.clients[this.client] as Client, this.lifeMs)
+    const standing = model.standings[this.client]
+    const ask = () => stage.ask(real.user.id, real.clients[this.client] as Client, this.lifeMs)
+    if (!open && standing && standing.pausedUntil > stage.now()) return agrees(ask, { code: 'asks_paused' })
+    const asked = await ask()
     assert.equal(asked.isNew, open === undefined)
     if (open) assert.equal(asked.request.id, open.id)
     else {
@@ -113,11 +118,12 @@ abstract class Step implements Command {
     this.nth = nth
   }
   check = ({ requests }: Readonly<Model>) => requests.length > 0
-  async run({ requests }: Model, real: Real) {
+  async run(model: Model, real: Real) {
+    const { requests } = model
     // The newest are the likeliest to be open.
-    await this.act(requests.at(-1 - (this.nth % requests.length)) as ModelRequest, real)
+    await this.act(requests.at(-1 - (this.nth % requests.length)) as ModelRequest, real, model)
   }
-  abstract act(request: ModelRequest, real: Real): Promise<void>
+  abstract act(request: ModelRequest, real: Real, model: Model): Promise<void>
   toString = () => `${this.constructor.name}(${this.nth})`
 }
 
@@ -131,7 +137,7 @@ class Review extends Step {
 }
 
 class Approve extends Step {
-  async act(request: ModelRequest, { user }: Real) {
+  async act(request: ModelRequest, { user }: Real, { standings }: Model) {
     const { review } = request
     if (!review) return
     const isStale = review.openedAt + REVIEW_LIFE_MS <= stage.now()
@@ -141,17 +147,32 @@ class Approve extends Step {
     if (expected) return
     request.state = 'approved'
     request.decidedBy = 'user'
+    delete standings[request.client]
   }
 }
 
+/** How long an app must leave its user alone after so many rejections in a row. */
+const pauseAfter = (rejections: number) => (rejections < 2 ? 0 : ([15 * MINUTE, HOUR][rejections - 2] ?? DAY))
+
 class Reject extends Step {
-  async act(request: ModelRequest, { user }: Real) {
+  async act(request: ModelRequest, { user }: Real, { standings }: Model) {
     const expected = refusalOf(request)
     await agrees(() => rejectRequest(stage.context, user.id, request.id, 'web', null), expected)
     if (expected) return
     request.state = 'rejected'
     request.decidedBy = 'user'
+    const rejections = (standings[request.client]?.rejections ?? 0) + 1
+    standings[request.client] = { rejections, pausedUntil: stage.now() + pauseAfter(rejections) }
   }
+}
+
+/** An app that asks and is refused, over and over. */
+class AskAndReject extends Ask {
+  override async run(model: Model, real: Real) {
+    await super.run(model, real)
+    await new Reject(0).run(model, real)
+  }
+  override toString = () => `ask(app ${this.client}) and reject`
 }
 
 class Withdraw extends Step {
@@ -202,6 +223,8 @@ const commands = [
   fc.nat({ max: 3 }).map((nth) => new Approve(nth)),
   fc.nat({ max: 3 }).map((nth) => new Approve(nth)),
   fc.nat({ max: 5 }).map((nth) => new Reject(nth)),
+  fc.nat({ max: 1 }).map((client) => new AskAndReject(client, DAY)),
+  fc.nat({ max: 1 }).map((client) => new AskAndReject(client, DAY)),
   fc.nat({ max: 5 }).map((nth) => new Withdraw(nth)),
   fc.constantFrom(0, 1, MINUTE - 1, MINUTE, 10 * MINUTE, HOUR, DAY).map((ms) => new Wait(ms)),
   fc.constant(new Expire()),
@@ -211,7 +234,7 @@ test('whatever is done in whatever order, a request goes one way out of pending,
   const ways = new Set<RequestState>()
   await fc.assert(
     fc.asyncProperty(fc.commands(commands, { size: '+1', maxCommands: 60 }), async (steps) => {
-      const model: Model = { requests: [] }
+      const model: Model = { requests: [], standings: {} }
       const user = await stage.addUser()
       const real: Real = { user, clients: [await stage.addApp(user.id), await stage.addApp(user.id)] }
       const checked = [...steps].map((step) => new Checked(step))
@@ -221,7 +244,7 @@ test('whatever is done in whatever order, a request goes one way out of pending,
     { numRuns: 60 },
   )
   assert.deepEqual([...ways].sort(), ['pending', ...SETTLED].sort(), 'each way out was gone')
-  assert.deepEqual([...refusalsSeen].sort(), ['request_settled', 'review_expired'])
+  assert.deepEqual([...refusalsSeen].sort(), ['asks_paused', 'request_settled', 'review_expired'])
 })
 
 /** A step, after which the store and the model must say the same of every request there is. */

@@ -1,11 +1,12 @@
 import { recordEvent } from '#audit/events.ts'
 import { newId } from '#base/ids.ts'
 import type { Client } from '#clients/store.ts'
-import { tellUser } from '#notices/tell.ts'
+import { type Told, tellUser } from '#notices/tell.ts'
 import { enqueue } from '#outbox/store.ts'
 import type { Transaction } from '#store/database.ts'
 import type { RequestContext } from './context.ts'
 import { expireInside } from './expire.ts'
+import { requireWelcome } from './standing.ts'
 import { type Handover, insertRequest, openRequestOf, type TokenRequest } from './store.ts'
 import type { Terms } from './terms.ts'
 
@@ -27,11 +28,18 @@ export interface Ask {
   tokenExpiresAt: number
 }
 
+export interface Opened {
+  request: TokenRequest
+  isNew: boolean
+  told: Told
+}
+
 /**
  * Opens a request and promises to tell the user, in one transaction. A repeat of an open one returns that one, and
  * nobody is told again.
  *
  * @param also what else must hold of it or be noted of it, or there is no request
+ * @throws Refusal `asks_paused` when the user has had enough of this client
  */
 export async function openRequest(
   { db, now }: Pick<RequestContext, 'db' | 'now'>,
@@ -55,15 +63,16 @@ export async function openRequest(
     expiresAt: ask.expiresAt,
     tokenExpiresAt: ask.tokenExpiresAt,
   }
-  return db.transaction(async (tx): Promise<{ request: TokenRequest; isNew: boolean }> => {
+  return db.transaction(async (tx): Promise<Opened> => {
     while (!(await insertRequest(tx, asked))) {
       const open =
         ask.fold === null ? undefined : await openRequestOf(tx, asked.clientId, asked.userId, ask.fold)
-      if (open && open.expiresAt > at) return { request: open, isNew: false }
+      if (open && open.expiresAt > at) return { request: open, isNew: false, told: 'queued' }
       // Its time is over, but nobody has cleared it away yet.
       if (open) await expireInside(tx, open.id, at)
     }
     const { id, clientId, userId, expiresAt } = asked
+    if (!isBegunByUser(asked)) await requireWelcome(tx, asked, at)
     await also?.(tx, id)
     await recordEvent(tx, {
       kind: 'asked',
@@ -76,7 +85,14 @@ export async function openRequest(
     })
     await enqueue(tx, { kind: 'expire', ref: id, lane: 'expire', dueAt: expiresAt })
     // Whoever stands before the page already need not be told.
-    if (ask.delivery !== 'code') await tellUser(tx, { requestId: id, clientId, userId, expiresAt }, at)
-    return { request: { ...asked, state: 'pending', settledAt: null }, isNew: true }
+    const told =
+      ask.delivery === 'code'
+        ? ('queued' as const)
+        : await tellUser(tx, { requestId: id, clientId, userId, expiresAt }, at)
+    return { request: { ...asked, state: 'pending', settledAt: null }, isNew: true, told }
   })
 }
+
+/** By a redirect of their own browser, or to see how a request looks: nobody pesters them then. */
+export const isBegunByUser = ({ delivery }: Pick<TokenRequest, 'delivery'>): boolean =>
+  delivery === 'code' || delivery === 'none'

@@ -2,6 +2,7 @@ import { recordEvent } from '#audit/events.ts'
 import { MINUTE } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import { clientInside } from '#clients/store.ts'
+import { callOff } from '#notices/tell.ts'
 import type { Database, Transaction } from '#store/database.ts'
 import { transportsOf } from '#users/passkeys.ts'
 import { passkeysOfUser } from '#users/store.ts'
@@ -26,7 +27,10 @@ export async function reviewRequest({ db, now, site }: RequestContext, userId: s
     const { request, client } = await pendingRequest(tx, userId, id, now())
     const approval = approvalText(request, client)
     const challenge = approvalChallenge(approval, nonce)
-    if (!(await isReviewed(tx, id))) await noteOpened(tx, request, now())
+    if (!(await isReviewed(tx, id))) {
+      await noteOpened(tx, request, now())
+      await callOff(tx, id, now())
+    }
     await insertReview(tx, {
       challenge,
       requestId: id,

@@ -22,6 +22,7 @@ export function newMessage(message: Partial<Message> = {}): Message {
       createdAt: 0,
     },
     clientName: 'Northwind Research',
+    language: null,
     expiresAt: Date.now() + 60_000,
     ...message,
   }

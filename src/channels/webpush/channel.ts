@@ -78,7 +78,7 @@ export function createPushChannel(context: PushContext): Channel {
  * worker. It names who asks and nothing more, since a lock screen is for anybody to read.
  */
 function payloadOf(message: Message, { vault, site }: PushContext): string {
-  const { lang, title, body } = textsOf(message, message.contact.language)
+  const { lang, title, body } = textsOf(message, message.language)
   const isNews = message.about !== 'waiting'
   return JSON.stringify({
     web_push: 8030,

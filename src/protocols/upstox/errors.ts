@@ -20,6 +20,7 @@ const CODES: Partial<Record<Trouble['code'], [status: number, errorCode: string]
   redirect_wrong: [400, 'UDAPI100068'],
   code_wrong: [400, 'UDAPI100057'],
   token_invalid: [401, 'UDAPI100050'],
+  asks_paused: [429, 'UDAPI10005'],
   too_many_requests: [429, 'UDAPI10005'],
   not_found: [404, 'UDAPI100060'],
   input_invalid: [400, 'UDAPI100038'],

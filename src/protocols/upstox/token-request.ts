@@ -43,7 +43,7 @@ export function tokenRequestRoute(server: Server, context: UpstoxContext) {
 
     const at = context.now()
     const expiresAt = sooner(context.nextExpiry(at), client, at)
-    const { request } = await openRequest(context, {
+    const { request, told } = await openRequest(context, {
       client,
       userId,
       protocol: 'upstox',
@@ -56,6 +56,8 @@ export function tokenRequestRoute(server: Server, context: UpstoxContext) {
       tokenExpiresAt: expiresAt,
     })
     reply.header('location', `/v1/requests/${request.id}`)
+    // Nobody is told: the asker hears so at once, and need not wait in silence.
+    if (told !== 'queued') reply.header('countersign-telling', told)
     const data = { authorization_expiry: String(request.expiresAt), notifier_url: notifierUrl }
     return { status: 'success' as const, data }
   })

@@ -200,6 +200,18 @@ create table request_handles (
   sealed_bearer bytea
 );
 
+-- How a user stands to a client whose requests they have rejected. An approval clears it.
+create table client_standings (
+  user_id text collate "C" not null,
+  client_id text collate "C" not null,
+  rejections integer not null,
+  -- Until then the client may not ask.
+  paused_until bigint not null,
+  -- Reported and blocked by the user; until the user takes it back.
+  blocked_at bigint,
+  primary key (user_id, client_id)
+);
+
 -- What was shown to whom, and is good for one signature.
 create table reviews (
   challenge text collate "C" primary key,
@@ -291,6 +303,8 @@ create table notices (
   user_id text collate "C" not null,
   contact_id text collate "C" not null,
   channel text collate "C" not null,
+  -- Which telling of its request: the next one waits until this one was shown, or has failed.
+  step integer not null,
   -- What is told: that a request waits, or how one ended that was told of.
   about text collate "C" not null check (
     about in ('waiting', 'approved', 'rejected', 'expired', 'withdrawn', 'undelivered')
@@ -304,6 +318,28 @@ create table notices (
 );
 create index notices_of_request on notices (request_id);
 create unique index notices_by_external_id on notices (channel, external_id) where external_id is not null;
+
+-- How a user wants to be told. Who has no row has the defaults.
+create table notice_settings (
+  user_id text collate "C" primary key references users (id),
+  -- Channels in order, apart by commas.
+  channels text collate "C" not null,
+  next_after_ms bigint not null,
+  -- `HH:MM` to `HH:MM` in a zone of the IANA database; all three or none.
+  quiet_from text collate "C",
+  quiet_to text collate "C",
+  zone text collate "C",
+  muted_until bigint,
+  language text collate "C",
+  updated_at bigint not null,
+  check ((quiet_from is null) = (quiet_to is null) and (quiet_from is null) = (zone is null))
+);
+
+-- When a user was told since they last approved something, at most a day back: instants apart by commas.
+create table notice_budgets (
+  user_id text collate "C" primary key references users (id),
+  told_at text collate "C" not null
+);
 
 -- deliveries
 create table deliveries (

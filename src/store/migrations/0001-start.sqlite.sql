@@ -199,6 +199,18 @@ create table request_handles (
   sealed_bearer blob
 ) strict, without rowid;
 
+-- How a user stands to a client whose requests they have rejected. An approval clears it.
+create table client_standings (
+  user_id text not null,
+  client_id text not null,
+  rejections integer not null,
+  -- Until then the client may not ask.
+  paused_until integer not null,
+  -- Reported and blocked by the user; until the user takes it back.
+  blocked_at integer,
+  primary key (user_id, client_id)
+) strict, without rowid;
+
 -- What was shown to whom, and is good for one signature.
 create table reviews (
   challenge text primary key,
@@ -290,6 +302,8 @@ create table notices (
   user_id text not null,
   contact_id text not null,
   channel text not null,
+  -- Which telling of its request: the next one waits until this one was shown, or has failed.
+  step integer not null,
   -- What is told: that a request waits, or how one ended that was told of.
   about text not null check (
     about in ('waiting', 'approved', 'rejected', 'expired', 'withdrawn', 'undelivered')
@@ -303,6 +317,28 @@ create table notices (
 ) strict, without rowid;
 create index notices_of_request on notices (request_id);
 create unique index notices_by_external_id on notices (channel, external_id) where external_id is not null;
+
+-- How a user wants to be told. Who has no row has the defaults.
+create table notice_settings (
+  user_id text primary key references users (id),
+  -- Channels in order, apart by commas.
+  channels text not null,
+  next_after_ms integer not null,
+  -- `HH:MM` to `HH:MM` in a zone of the IANA database; all three or none.
+  quiet_from text,
+  quiet_to text,
+  zone text,
+  muted_until integer,
+  language text,
+  updated_at integer not null,
+  check ((quiet_from is null) = (quiet_to is null) and (quiet_from is null) = (zone is null))
+) strict, without rowid;
+
+-- When a user was told since they last approved something, at most a day back: instants apart by commas.
+create table notice_budgets (
+  user_id text primary key references users (id),
+  told_at text not null
+) strict, without rowid;
 
 -- deliveries
 create table deliveries (
