@@ -16,6 +16,8 @@ interface RunOptions {
   /** Address of a PostgreSQL database; without one the embedded store is used. */
   database?: string | undefined
   seed: number
+  /** Ends the disturbance early after so many minutes; what was promised until then is judged. */
+  minutes?: number | undefined
   /** Tells a person how far it is. */
   say?: (line: string) => void
 }
@@ -41,10 +43,11 @@ const SETTLE_MS = 60_000
 const POST_PATIENCE_MS = 1_000
 
 /** Kills servers with SIGKILL: some while they start, some at any moment, and some with a token on its way. */
-export async function killAtRandom({ kills, ...options }: RunOptions & { kills: number }) {
-  let midway = 0
+export async function killAtRandom({ kills: most, ...options }: RunOptions & { kills: number }) {
+  let [kills, midway] = [0, 0]
+  const isOver = timeLimit(options.minutes)
   const verdict = await underLoad(options, async ({ nodes, crowd, random, say, nextPost, kill }) => {
-    for (let done = 1; done <= kills; done += 1) {
+    while (kills < most && !isOver()) {
       const nth = Math.floor(random() * nodes.count)
       const chance = random()
       if (chance < 0.2) {
@@ -60,7 +63,8 @@ export async function killAtRandom({ kills, ...options }: RunOptions & { kills: 
       }
       await kill(nth)
       nodes.startAgain(nth)
-      if (done % 10 === 0) say(`${done} of ${kills} kills, ${crowd.promised.approved.size} approvals`)
+      kills += 1
+      if (kills % 10 === 0) say(`${kills} of ${most} kills, ${crowd.promised.approved.size} approvals`)
     }
   })
   return { kills, midway, ...verdict }
@@ -69,8 +73,9 @@ export async function killAtRandom({ kills, ...options }: RunOptions & { kills: 
 /** Stops one server after the other by SIGTERM while a token is on its way, and starts it again. */
 export async function restartInTurn({ rounds, ...options }: RunOptions & { rounds: number }) {
   const stopsMs: number[] = []
+  const isOver = timeLimit(options.minutes)
   const verdict = await underLoad(options, async ({ nodes, crowd, say, nextPost }) => {
-    for (let round = 1; round <= rounds; round += 1) {
+    for (let round = 1; round <= rounds && !isOver(); round += 1) {
       for (let nth = 0; nth < nodes.count; nth += 1) {
         await crowd.approvesOneMore()
         await nextPost()
@@ -84,6 +89,15 @@ export async function restartInTurn({ rounds, ...options }: RunOptions & { round
     }
   })
   return { restarts: stopsMs.length, slowestStopMs: Math.round(Math.max(...stopsMs)), ...verdict }
+}
+
+/** Begins with the first look at it: what came before is getting ready. */
+function timeLimit(minutes = Number.POSITIVE_INFINITY) {
+  let endsAt: number | undefined
+  return () => {
+    endsAt ??= performance.now() + minutes * 60_000
+    return performance.now() > endsAt
+  }
 }
 
 async function stop(nodes: Nodes, nth: number) {

@@ -1,0 +1,12 @@
+/** What the command line asks of a part; a part has its own default for what is not given. */
+export interface SoakOptions {
+  seed: number
+  /** Tells a person how far it is. */
+  say: (line: string) => void
+  /** Longest time that each part makes trouble for. */
+  minutes?: number
+  kills?: number
+  rounds?: number
+  nodes?: number
+  jobs?: number
+}
