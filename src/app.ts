@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { appRoutes } from '#api/apps.ts'
 import { askRoutes } from '#api/asks.ts'
 import { contactRoutes } from '#api/contacts.ts'
 import { deliveryRoutes } from '#api/deliveries.ts'
+import { adminFeedbackRoutes, feedbackRoutes } from '#api/feedback.ts'
 import { guardPages } from '#api/guard.ts'
 import { iconRoutes } from '#api/icons.ts'
 import { sessionRoutes } from '#api/sessions.ts'
@@ -29,6 +31,9 @@ import { readCallKeys } from '#clients/call-keys.ts'
 import { gatherSecretUses } from '#clients/uses.ts'
 import { deliverHandler } from '#deliveries/deliver.ts'
 import { proveHandler } from '#deliveries/proof.ts'
+import { signedHeaders } from '#deliveries/sign.ts'
+import { feedbackHandler } from '#feedback/forward.ts'
+import { feedbackWays } from '#feedback/ways.ts'
 import { documentRoutes } from '#http/documents.ts'
 import { healthRoutes } from '#http/health.ts'
 import { callLimit } from '#http/limits.ts'
@@ -145,6 +150,7 @@ export async function startApp({
     limitAddress: callLimit([{ most: FAILURES_A_MINUTE, ms: MINUTE }], steady),
     limitInitiator: callLimit(config.cibaRateLimit, steady),
   }
+  const sends = feedbackWays({ outbound, now, origin: () => site.origin }, feedbackSettings(config))
   const whatsapp = whatsappSettings(config)
   const channels = new Map<string, Channel>()
   if (whatsapp) channels.set('whatsapp', createWhatsappChannel(whatsapp, context))
@@ -170,8 +176,12 @@ export async function startApp({
     liveRoutes(routes, context, hub)
     contactRoutes(routes, context)
     pushRoutes(routes, push)
+    feedbackRoutes(routes, { ...context, ways: [...sends.keys()] })
   })
-  await server.register(async (scope) => adminRoutes(scope as Server, context, adminKey.hash))
+  await server.register(async (scope) => {
+    adminRoutes(scope as Server, context, adminKey.hash)
+    adminFeedbackRoutes(scope as Server, context)
+  })
   askRoutes(server, context)
   await upstoxRoutes(server, context)
   await cibaRoutes(server, { ...context, listen: hub.listen })
@@ -186,6 +196,7 @@ export async function startApp({
     deliver,
     startWorker(context, 'prove', proveHandler(context)),
     startWorker(context, 'expire', expireHandler({ now })),
+    startWorker(context, 'feedback', feedbackHandler({ now, sends })),
   ]
   const sweep = setInterval(() => {
     const swept = db.transaction(async (tx) => {
@@ -244,6 +255,24 @@ const askRules = (config: Config) => ({
   tokenLifeMs: config.cibaTokenLife,
   mostOpen: config.cibaMostOpen,
 })
+
+function feedbackSettings(config: Config) {
+  const { feedbackWebhook: url, feedbackWebhookSecret: secret, feedbackMail: to, smtp } = config
+  const key = secret && createSecretKey(secret)
+  return {
+    webhook:
+      url && key
+        ? {
+            url,
+            sign: (...[id, at, body]: [string, number, Uint8Array]) => signedHeaders(id, at, body, [key]),
+          }
+        : undefined,
+    mail:
+      to && smtp
+        ? { to, server: { url: smtp, from: config.smtpFrom ?? to, isOpen: config.isDev } }
+        : undefined,
+  }
+}
 
 /** @throws SettingError when people would reach the pages in clear text */
 function siteOf(origin: string, { isDev }: Config) {

@@ -113,3 +113,22 @@ export function windows(given: string): Window[] {
     return { most: Number(most), ms }
   })
 }
+
+/** A key of Standard Webhooks. */
+export function webhookSecret(given: string): Buffer {
+  const [, encoded = ''] = /^whsec_([\w+/]+=*)$/.exec(given) ?? []
+  const key = Buffer.from(encoded, 'base64')
+  if (key.length >= 24) return key
+  throw new Error('must be whsec_ and at least 24 bytes in base64')
+}
+
+export function mailAddress(given: string): string {
+  if (/^[^\s@<>,;]+@[^\s@<>,;]+$/.test(given)) return given
+  throw new Error('must be one mail address')
+}
+
+export function smtpUrl(given: string): string {
+  const url = URL.parse(given)
+  if (url && /^smtps?:$/.test(url.protocol) && url.hostname) return given
+  throw new Error('must begin with smtp:// or smtps:// and name a host')
+}

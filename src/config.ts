@@ -11,13 +11,16 @@ import {
   durationOrNone,
   flag,
   list,
+  mailAddress,
   masterKeys,
   origin,
   port,
   proofRule,
   proxyUrl,
   pushSubject,
+  smtpUrl,
   text,
+  webhookSecret,
   windows,
 } from './config-values.ts'
 
@@ -305,6 +308,38 @@ const settings = {
     about: 'Language of the approved message template.',
     example: 'en',
   }),
+  feedbackWebhook: setting({
+    env: 'FEEDBACK_WEBHOOK',
+    parse: text,
+    about: 'Address that each feedback is POSTed to, signed. The rules for endpoints hold for it.',
+    example: 'https://hooks.example.com/countersign',
+  }),
+  feedbackWebhookSecret: setting({
+    env: 'FEEDBACK_WEBHOOK_SECRET',
+    parse: webhookSecret,
+    about: 'Signs what is POSTed there (Standard Webhooks): whsec_ and at least 24 bytes in base64.',
+    example: 'in COUNTERSIGN_FEEDBACK_WEBHOOK_SECRET_FILE: /run/secrets/feedback',
+    isSecret: true,
+  }),
+  feedbackMail: setting({
+    env: 'FEEDBACK_MAIL',
+    parse: mailAddress,
+    about: 'Mail address that each feedback is sent to, by the mail server below.',
+    example: 'help@example.com',
+  }),
+  smtp: setting({
+    env: 'SMTP',
+    parse: smtpUrl,
+    about: 'Mail server: smtp:// (TLS by STARTTLS) or smtps://, with user and password.',
+    example: 'smtp://countersign:secret@mail.example.com:587',
+    isSecret: true,
+  }),
+  smtpFrom: setting({
+    env: 'SMTP_FROM',
+    parse: mailAddress,
+    about: 'Sender of mails. The address in FEEDBACK_MAIL if not given.',
+    example: 'countersign@example.com',
+  }),
 }
 
 type Settings = typeof settings
@@ -345,6 +380,16 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     // Names are looked up by the proxy, so we cannot see the addresses that are dialled.
     throw new SettingError(
       'COUNTERSIGN_OUTBOUND_PROXY needs a proxy that itself refuses private addresses, smokescreen for instance. Example: COUNTERSIGN_OUTBOUND_PROXY_GUARDS=1 states that it does.',
+    )
+  }
+  if (config.feedbackWebhook && !config.feedbackWebhookSecret) {
+    throw new SettingError(
+      `COUNTERSIGN_FEEDBACK_WEBHOOK needs a secret to sign with. Example: COUNTERSIGN_FEEDBACK_WEBHOOK_SECRET=whsec_$(head -c 32 /dev/urandom | base64)`,
+    )
+  }
+  if (config.feedbackMail && !config.smtp) {
+    throw new SettingError(
+      'COUNTERSIGN_FEEDBACK_MAIL needs a mail server. Example: COUNTERSIGN_SMTP=smtp://countersign:secret@mail.example.com:587',
     )
   }
   return config as Config

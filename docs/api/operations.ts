@@ -711,6 +711,31 @@ export const operations: Record<string, Operation> = {
     refusals: [...OWN_APP, 'notifier_missing'],
   },
 
+  'POST /v1/feedback': {
+    summary: 'Tell the people who run the server what is missing',
+    about:
+      'By the name of who is signed in; without one from the documents. Takes our own `origin`; five in a minute, thirty in a day.',
+    tag: 'Server',
+    access: 'anyone',
+    answers: { 201: 'Made' },
+    refusals: ['cross_origin', 'too_many_requests'],
+  },
+  'GET /v1/admin/feedback': {
+    summary: 'List feedback, newest first',
+    tag: 'Operator',
+    access: 'admin',
+    parameters: { cursor: '`next` of the page before' },
+    answers: { 200: 'Feedback' },
+  },
+  'DELETE /v1/admin/feedback/{id}': {
+    summary: 'Delete a feedback',
+    tag: 'Operator',
+    access: 'admin',
+    parameters: { id: 'Id of the feedback' },
+    answers: { 204: null },
+    refusals: ['feedback_not_found'],
+  },
+
   'POST /v1/admin/users': {
     summary: 'Add a user',
     tag: 'Operator',

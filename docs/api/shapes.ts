@@ -464,6 +464,25 @@ const SigningSecret = Type.Object(
   { description: 'Shown this once.' },
 )
 
+const FeedbackCard = of<contract.FeedbackCard>()(
+  Type.Object({
+    id: Type.String(),
+    user: OrNull(Type.Object({ user_id: Type.String(), handle: Type.String() })),
+    page: Text('Path of the page it was written on'),
+    text: Type.String(),
+    contact: OrNull(Text('Where an answer may go')),
+    created_at: Time('When it was written'),
+    forwards: Type.Array(
+      Type.Object({
+        way: oneOf('webhook', 'mail'),
+        state: oneOf('queued', 'sent', 'failed'),
+        note: OrNull(Text('What was wrong at the last try')),
+        at: Time('Last change'),
+      }),
+    ),
+  }),
+)
+
 const NewUser = Type.Object({
   user_id: Type.String(),
   enrolment_url: Text('One-time link by which the user makes the first passkey'),
@@ -528,6 +547,8 @@ export const shapes = {
   TrialCard,
   SigningSecret,
   NewUser,
+  FeedbackCard,
+  Feedback: Page('feedback', FeedbackCard),
   PushKey: Type.Object({ public_key: Text('VAPID (RFC 8292), base64url') }),
   PushContact: Type.Object({ id: Type.String(), is_new: Type.Boolean() }),
   Opened: Type.Object({ request_id: Type.String() }),

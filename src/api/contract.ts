@@ -348,3 +348,21 @@ export interface TrialCard {
   detail: string | null
   response: string | null
 }
+
+/** What somebody told the people who run the server. */
+export interface FeedbackCard {
+  id: string
+  /** Who was signed in; null from the documents. */
+  user: { user_id: string; handle: string } | null
+  page: string
+  text: string
+  contact: string | null
+  created_at: number
+  /** How far it came on each way that was set when it was written. */
+  forwards: {
+    way: 'webhook' | 'mail'
+    state: 'queued' | 'sent' | 'failed'
+    note: string | null
+    at: number
+  }[]
+}

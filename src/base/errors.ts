@@ -20,6 +20,7 @@ const refusals = {
   cross_origin: 'This call must come from our own pages, as JSON.',
   encryption_key_refused: 'The encryption key may not be used.',
   enrolment_invalid: 'This link was used already or is too old. Ask for a new one.',
+  feedback_not_found: 'There is no feedback with this id.',
   handle_taken: 'A user with this handle or id exists already.',
   icon_refused: 'An icon is a PNG or WebP picture of 16 to 1024 pixels each way and at most 64 KiB.',
   icon_not_found: 'This app has no icon.',

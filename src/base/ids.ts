@@ -31,6 +31,7 @@ export type IdPrefix =
   | 'tls'
   | 'con'
   | 'chk'
+  | 'fbk'
 
 /** An id of ours: a type prefix and a UUIDv7 without its dashes. */
 export const newId = (prefix: IdPrefix): string => `${prefix}_${uuidv7().replaceAll('-', '')}`

@@ -16,6 +16,7 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   delivery_not_found: 404,
   delivery_over: 410,
   enrolment_invalid: 410,
+  feedback_not_found: 404,
   handle_taken: 409,
   icon_not_found: 404,
   last_passkey: 409,

@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '#store/database.ts'
 import { sql } from '#store/sql.ts'
 
-export type JobKind = 'notify' | 'deliver' | 'expire' | 'prove'
+export type JobKind = 'notify' | 'deliver' | 'expire' | 'prove' | 'feedback'
 
 /** Work promised by a commit. */
 export interface Job {

@@ -27,7 +27,7 @@ export interface Database {
 }
 
 /** What a commit may have brought: due work of a kind, or events. */
-export type Hint = 'notify' | 'deliver' | 'expire' | 'prove' | 'events'
+export type Hint = 'notify' | 'deliver' | 'expire' | 'prove' | 'feedback' | 'events'
 
 export interface Transaction {
   all<T>(statement: Sql): Promise<T[]>

@@ -6,7 +6,7 @@ import { operations } from '../../docs/api/operations.ts'
 import { shapes } from '../../docs/api/shapes.ts'
 import { addInitiator, cibaCalls } from '../support/ciba.ts'
 import { startReceiver } from '../support/receiver.ts'
-import { basic, startServer } from '../support/server.ts'
+import { ADMIN_KEY, basic, startServer } from '../support/server.ts'
 
 const WHATSAPP = {
   COUNTERSIGN_WHATSAPP_PHONE_NUMBER_ID: '1',
@@ -181,6 +181,12 @@ describe('every answer has the shape that is described', () => {
     await person.call('GET', '/v1/me/apps/none')
     await person.must('DELETE', app)
 
+    await person.must('POST', '/v1/feedback', { text: 'A word is missing.' })
+    for (const method of ['GET', 'DELETE']) {
+      const path = method === 'GET' ? '' : '/none'
+      const headers = { authorization: `Bearer ${ADMIN_KEY}` }
+      await fetch(`${server.origin}/v1/admin/feedback${path}`, { method, headers })
+    }
     const refused = await server.ask('none', { client_secret: 'none' })
     assert.equal(refused.status, 401)
     await server.ask('', {})

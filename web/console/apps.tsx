@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import type { AppCard, NewAppSecrets } from '../../src/api/contract.ts'
 import { post } from '../ui/api.ts'
+import { FeedbackForm } from '../ui/feedback.tsx'
 import { Heading } from '../ui/heading.tsx'
 import { Loaded, useLoad } from '../ui/load.tsx'
 import { Shell } from '../ui/shell.tsx'
@@ -40,6 +41,7 @@ export function AppsPage() {
           </>
         )}
       </Loaded>
+      <FeedbackForm />
     </Shell>
   )
 }

@@ -21,6 +21,7 @@ const GROUPS: Record<string, readonly string[]> = {
     'sealing',
     'whatsapp',
     'web-push',
+    'feedback',
     'performance',
   ],
   'How it works': ['architecture', 'states', 'evidence', 'stability'],

@@ -283,6 +283,12 @@ export const en = {
   'once.lead': 'They will not be shown again. Keep them where only your app can read them.',
   'once.done': 'I have copied them',
 
+  'feedback.title': 'Tell us what is missing',
+  'feedback.text': 'What did not work, or what would you like?',
+  'feedback.note': 'It goes to the people who run this server, with your name. Write no secret into it.',
+  'feedback.send': 'Send',
+  'feedback.sent': 'Thank you. It has arrived.',
+
   'notFound.title': 'Page not found',
   'notFound.lead': 'There is nothing at this address. What waits for you is in the inbox.',
 } as const

@@ -392,10 +392,29 @@ create table notifier_proofs (
   primary key (client_id, url)
 );
 
+-- feedback
+create table feedback (
+  id text collate "C" primary key,
+  user_id text collate "C",
+  page text collate "C" not null,
+  text text collate "C" not null check (length(text) <= 4000),
+  contact text collate "C",
+  created_at bigint not null
+);
+
+create table feedback_forwards (
+  feedback_id text collate "C" not null,
+  way text collate "C" not null check (way in ('webhook', 'mail')),
+  state text collate "C" not null check (state in ('queued', 'sent', 'failed')),
+  note text collate "C",
+  updated_at bigint not null,
+  primary key (feedback_id, way)
+);
+
 -- outbox
 create table outbox (
   id text collate "C" primary key,
-  kind text collate "C" not null check (kind in ('notify', 'deliver', 'expire', 'prove')),
+  kind text collate "C" not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback')),
   ref text collate "C" not null,
   lane text collate "C" not null,
   due_at bigint not null,

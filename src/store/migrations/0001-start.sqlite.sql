@@ -391,10 +391,29 @@ create table notifier_proofs (
   primary key (client_id, url)
 ) strict, without rowid;
 
+-- feedback
+create table feedback (
+  id text primary key,
+  user_id text,
+  page text not null,
+  text text not null check (length(text) <= 4000),
+  contact text,
+  created_at integer not null
+) strict, without rowid;
+
+create table feedback_forwards (
+  feedback_id text not null,
+  way text not null check (way in ('webhook', 'mail')),
+  state text not null check (state in ('queued', 'sent', 'failed')),
+  note text,
+  updated_at integer not null,
+  primary key (feedback_id, way)
+) strict, without rowid;
+
 -- outbox
 create table outbox (
   id text primary key,
-  kind text not null check (kind in ('notify', 'deliver', 'expire', 'prove')),
+  kind text not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback')),
   ref text not null,
   lane text not null,
   due_at integer not null,
