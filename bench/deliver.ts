@@ -1,136 +1,133 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { Pool } from 'undici'
-import { type Person, type Review, startPerson } from '../test/support/person.ts'
-import { startReceiver } from '../test/support/receiver.ts'
 import { cpuOf } from './support/child.ts'
-import { atMost, type BenchOptions, percentile, type Report } from './support/figures.ts'
+import { startBenchPostgres } from './support/database.ts'
+import { type Deliverer, startDeliverer, UNDER_WAY } from './support/deliverer.ts'
+import { atLeast, atMost, type BenchOptions, median, type Report, spread } from './support/figures.ts'
 import { temporaryFolder } from './support/folder.ts'
-import { type BenchServer, startServer } from './support/server.ts'
+import { startServer } from './support/server.ts'
+import { startSink } from './support/sink.ts'
+import { openStock, type Place, settingsOf } from './support/stock.ts'
 
-const SAMPLES_A_ROUND = 40
-const WARM_UP = 40
-/** So long the server rests after each delivery, to write down how it ended. */
-const REST_MS = 5
+const COUNT = 6_000
+const WARM_UP = 2_000
+/** graphile-worker without its local queue takes one job a statement. */
+const SLOW_COUNT = 2_000
+const SLOW_WARM_UP = 300
+/** One app has eight posts under way at most. */
+const APPS = 64
 
-interface Waiting extends Review {
-  id: string
+interface Measured {
+  rate: number
+  cpuUs: number
+  postgresUs: number
 }
 
-/** From the approval to the POST at the app's endpoint, one at a time; floor: the same POST alone. */
+interface Variant {
+  name: string
+  start(): Promise<Deliverer>
+  isSlow?: boolean
+  found: Measured[]
+}
+
+/** Deliveries of a long queue to an endpoint that answers at once, beside what else could do it. */
 export async function benchDeliver({ rounds, profile, say }: BenchOptions): Promise<Report> {
   await using folder = await temporaryFolder()
-  await using receiver = await startReceiver()
-  await using server = await startServer({ data: folder.path, profile })
-  const pages = new Pool(server.address)
-  const direct = new Pool(new URL(receiver.url).origin)
-  const found = { all: [] as number[], afterAnswer: [] as number[], alone: [] as number[], cpuUs: 0 }
-  try {
-    const person = await addPerson(server)
-    const count = WARM_UP + rounds * SAMPLES_A_ROUND
-    say(`deliver: preparing ${count} requests`)
-    const waiting = await prepareRequests(server, person, receiver.url, count)
-    const body = Buffer.alloc(450, 'x')
+  await using postgres = await startBenchPostgres()
+  await using sink = await startSink()
+  const of = (file: string, place: string) => () => startDeliverer(file, { url: sink.url, place })
+  const [floors, peers] = [await postgres.database(), await postgres.database()]
+  const ours = (place: Place) => () => startOurs(place, sink.url, profile)
+  const variants: Variant[] = [
+    { name: 'undici', start: of('undici', ''), found: [] },
+    { name: 'floor, SQLite', start: of('floor-sqlite', folder.path), found: [] },
+    { name: 'countersign, SQLite', start: ours({ data: folder.path }), found: [] },
+    { name: 'floor, PostgreSQL', start: of('floor-postgres', floors), found: [] },
+    {
+      name: 'countersign, PostgreSQL',
+      start: ours({ data: `${folder.path}/postgres`, database: await postgres.database() }),
+      found: [],
+    },
+    { name: 'graphile-worker', start: of('graphile', peers), isSlow: true, found: [] },
+    { name: 'graphile-worker, tuned', start: of('graphile-tuned', peers), found: [] },
+    { name: 'pg-boss', start: of('pg-boss', peers), found: [] },
+  ]
 
-    for (const [index, request] of waiting.entries()) {
-      const credential = person.passkey.assert(request.options)
-      const cpuBefore = cpuOf(server.pid)
-      const approved = await approveAndReceive(request.id, credential)
-      await pause(REST_MS)
-      const cpuUs = cpuOf(server.pid) - cpuBefore
-      const alone = await postAlone(body)
-      await pause(REST_MS)
-      if (index < WARM_UP) continue
-      found.all.push(approved.all)
-      found.afterAnswer.push(approved.afterAnswer)
-      found.alone.push(alone)
-      found.cpuUs += cpuUs
+  for (let round = 0; round < rounds; round += 1) {
+    // Whoever goes second finds a warmer or a busier machine.
+    for (const variant of round % 2 === 0 ? variants : variants.toReversed()) {
+      const measured = await measure(variant)
+      variant.found.push(measured)
+      say(`deliver: round ${round + 1}, ${variant.name}: ${measured.rate.toFixed(0)} a second`)
     }
-
-    async function approveAndReceive(id: string, credential: unknown) {
-      const before = receiver.posts.length
-      const from = performance.now()
-      const call = pages.request({
-        method: 'POST',
-        path: `/v1/me/requests/${id}/approve`,
-        headers: { 'content-type': 'application/json', origin: server.origin, cookie: person.cookie() },
-        body: JSON.stringify({ credential }),
-      })
-      const answeredAt = call.then(() => performance.now())
-      const answer = await call
-      const text = await answer.body.text()
-      if (answer.statusCode !== 200) throw new Error(`approve: ${answer.statusCode} ${text}`)
-      const receivedAt = await timeOfPost(before)
-      return { all: receivedAt - from, afterAnswer: receivedAt - (await answeredAt) }
-    }
-
-    async function postAlone(body: Buffer) {
-      const before = receiver.posts.length
-      const from = performance.now()
-      const headers = { 'content-type': 'application/json' }
-      const answer = await direct.request({ method: 'POST', path: '/token', headers, body })
-      await answer.body.dump()
-      return (await timeOfPost(before)) - from
-    }
-
-    async function timeOfPost(before: number) {
-      const posts = await receiver.received(before + 1)
-      return posts[before]?.at ?? Number.NaN
-    }
-  } finally {
-    await Promise.all([pages.destroy(), direct.destroy()])
   }
-  return report(found)
-}
+  return report(variants)
 
-async function addPerson(server: BenchServer): Promise<Person> {
-  const user = await server.admin<{ user_id: string; enrolment_url: string }>('/v1/admin/users', {
-    handle: 'bench',
-  })
-  return startPerson(server.origin, user.user_id, user.enrolment_url)
-}
-
-/** Each by a client of its own, asked and read, so that all that is left to do is to approve. */
-async function prepareRequests(server: BenchServer, person: Person, notifierUrl: string, count: number) {
-  const waiting: Waiting[] = []
-  while (waiting.length < count) {
-    const client = await server.admin<{ client_id: string; client_secret: string }>('/v1/admin/clients', {
-      kind: 'individual',
-      user_id: person.userId,
-      name: 'Northwind Research',
-      notifier_url: notifierUrl,
-    })
-    const answer = await fetch(`${server.address}/v3/login/auth/token/request/${client.client_id}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ client_secret: client.client_secret }),
-    })
-    if (answer.status !== 200) throw new Error(`ask: ${answer.status} ${await answer.text()}`)
-    const id = answer.headers.get('location')?.replace('/v1/requests/', '') ?? ''
-    waiting.push({ id, ...(await person.review(id)) })
+  async function measure({ start, isSlow }: Variant): Promise<Measured> {
+    await using deliverer = await start()
+    await deliverer.load(isSlow ? SLOW_WARM_UP : WARM_UP)
+    await deliverer.drain()
+    const count = isSlow ? SLOW_COUNT : COUNT
+    await deliverer.load(count)
+    await sink.take()
+    const [cpuBefore, postgresBefore] = [deliverer.cpuUs(), postgres.cpuUs()]
+    await deliverer.drain()
+    const cpuUs = (deliverer.cpuUs() - cpuBefore) / count
+    const postgresUs = (postgres.cpuUs() - postgresBefore) / count
+    const seen = await sink.take()
+    if (seen.posts !== count) throw new Error(`${seen.posts} posts came of ${count}.`)
+    return { rate: (count - 1) / (seen.ms / 1_000), cpuUs, postgresUs }
   }
-  return waiting
 }
 
-function report(found: { all: number[]; afterAnswer: number[]; alone: number[]; cpuUs: number }): Report {
-  const row = (path: string, values: number[]) => ({
-    path,
-    samples: values.length,
-    'p50 ms': percentile(values, 0.5),
-    'p99 ms': percentile(values, 0.99),
-    'max ms': Math.max(...values),
-  })
-  const cpu = found.cpuUs / found.all.length
+/** The whole server, on a store into which deliveries are laid from beside it. */
+async function startOurs(place: Place, url: string, profile: string | undefined): Promise<Deliverer> {
+  const server = await startServer({ data: place.data, env: settingsOf(place), profile })
+  const stock = await openStock(place)
+  const apps = await stock.apps(APPS, url)
+  return {
+    cpuUs: () => cpuOf(server.pid),
+    load: (count) => stock.layUp(count, apps, url),
+    async drain() {
+      await stock.letGo()
+      await stock.drained()
+    },
+    async [Symbol.asyncDispose]() {
+      await stock.close()
+      await server.end()
+    },
+  }
+}
+
+function report(variants: Variant[]): Report {
+  const of = (name: string) => variants.find((each) => each.name === name)?.found ?? []
+  /** Median of the ratios, round by round. */
+  const ratio = (key: keyof Measured, ours: string, other: string) =>
+    median(of(ours).map((each, round) => each[key] / (of(other)[round]?.[key] ?? Number.NaN)))
+  const rate = (ours: string, other: string, limit: number) =>
+    atLeast(`${ours}: deliveries a second, times ${other}`, ratio('rate', ours, other), limit)
+  const [sqlite, postgres] = ['countersign, SQLite', 'countersign, PostgreSQL']
   return {
     name: 'deliver',
-    about: 'approve to POST received, one at a time; floor: the same POST alone',
-    rows: [
-      { ...row('approve sent to POST received', found.all), 'server CPU µs each': Math.round(cpu) },
-      row('approve answered to POST received', found.afterAnswer),
-      row('floor: POST alone', found.alone),
-    ],
+    about: `a long queue, ${UNDER_WAY} posts under way; ours signs, peers post alone, as they come`,
+    rows: variants.map(({ name, found }) => ({
+      variant: name,
+      'deliveries/s min / med / max': spread(found.map((each) => each.rate)),
+      'CPU µs each': spread(
+        found.map((each) => each.cpuUs),
+        1,
+      ),
+      'PostgreSQL CPU µs each': spread(
+        found.map((each) => each.postgresUs),
+        1,
+      ),
+    })),
     bars: [
-      atMost('p50 of approve to POST received, ms', percentile(found.all, 0.5), 3),
-      atMost('p99 of approve to POST received, ms', percentile(found.all, 0.99), 10),
+      rate(sqlite, 'undici', 0.6),
+      rate(postgres, 'undici', 0.5),
+      rate(postgres, 'graphile-worker, tuned', 1),
+      rate(postgres, 'graphile-worker', 4),
+      rate(postgres, 'pg-boss', 1),
+      atMost(`${sqlite}: CPU, times the floor`, ratio('cpuUs', sqlite, 'floor, SQLite'), 1.6),
+      atMost(`${postgres}: CPU, times the floor`, ratio('cpuUs', postgres, 'floor, PostgreSQL'), 1.6),
     ],
   }
 }

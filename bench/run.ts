@@ -1,12 +1,19 @@
 import { parseArgs } from 'node:util'
 import { benchAlike } from './alike.ts'
+import { benchApprove } from './approve.ts'
 import { benchDeliver } from './deliver.ts'
 import { benchOpen } from './open.ts'
 import { benchStart } from './start.ts'
 import type { Report } from './support/figures.ts'
 import { machineLine, reportText } from './support/print.ts'
 
-const BENCHES = { open: benchOpen, deliver: benchDeliver, start: benchStart, alike: benchAlike } as const
+const BENCHES = {
+  open: benchOpen,
+  approve: benchApprove,
+  deliver: benchDeliver,
+  start: benchStart,
+  alike: benchAlike,
+} as const
 
 const HELP = `Usage: npm run bench -- [NAME…] [OPTIONS]
 
@@ -14,13 +21,14 @@ Measures the server beside the least that its work can cost, in one run, on this
 and memory are read from /proc. A missed limit is told and is no failure: a benchmark is no test.
 
   open      open a request on SQLite, 50 connections
-  deliver   from the approval to the POST at the app's endpoint, one at a time
+  approve   from the approval to the POST at the app's endpoint, one at a time
+  deliver   deliveries a second and their processor time, on both stores, beside other people's queues
   start     from the command to the ready line, and idle memory
   alike     whether the time of an answer tells a wrong secret from an unknown app
 
   --rounds N       rounds of each bench (5)
   --seconds S      length of one measurement of “open” (2)
-  --profile DIR    write CPU profiles of the server into this folder (open, deliver)
+  --profile DIR    write CPU profiles of the server into this folder (open, approve, deliver)
   --json           print JSON
 `
 

@@ -69,12 +69,17 @@ export async function endChild(child: ChildProcess): Promise<void> {
 /** Clock ticks a second in /proc, the same on all Linux machines that Node runs on. */
 const TICKS = 100
 
-/** Processor time that a process has used so far, user and system, all threads, in microseconds (proc_pid_stat(5)). */
-export function cpuOf(pid: number): number {
+/**
+ * Processor time that a process has used so far, user and system, all threads, in microseconds (proc_pid_stat(5)).
+ *
+ * @param withEnded also that of its children that have ended
+ */
+export function cpuOf(pid: number, withEnded = false): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   // The name of the program may hold spaces; what is counted begins behind its bracket.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return ((Number(fields[11]) + Number(fields[12])) / TICKS) * 1e6
+  const own = fields.slice(11, withEnded ? 15 : 13)
+  return (own.reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS) * 1e6
 }
 
 /** Memory of a process that is in use now, in MiB. */
