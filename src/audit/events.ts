@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '#store/database.ts'
-import { sql } from '#store/sql.ts'
+import { sql, twin } from '#store/sql.ts'
 
 /** One row for each change of state: who, what, when, from where. Rows are added and never changed. */
 export interface Event {
@@ -29,10 +29,17 @@ export interface NewEvent {
 
 /** Adds an event to the transaction of the change it tells of. */
 export async function recordEvent(tx: Transaction, event: NewEvent): Promise<void> {
-  await tx.run(sql`
-    insert into events (request_id, user_id, client_id, kind, detail, actor, address, at)
-    values (${event.requestId ?? null}, ${event.userId ?? null}, ${event.clientId ?? null}, ${event.kind},
-            ${event.detail ?? null}, ${event.actor}, ${event.address ?? null}, ${event.at})`)
+  await tx.run(
+    sql`
+      insert into events (request_id, user_id, client_id, kind, detail, actor, address, at)
+      values (${event.requestId ?? null}, ${event.userId ?? null}, ${event.clientId ?? null}, ${event.kind},
+              ${event.detail ?? null}, ${event.actor}, ${event.address ?? null}, ${event.at})`,
+    twin`
+      insert into events (request_id, user_id, client_id, kind, detail, actor, address, at)
+      select request_id, user_id, client_id, kind, detail, actor, address, at
+        from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[])
+             as each (request_id, user_id, client_id, kind, detail, actor, address, at)`,
+  )
   tx.hint('events')
 }
 

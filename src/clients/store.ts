@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '#store/database.ts'
-import { sql } from '#store/sql.ts'
+import { sql, twin } from '#store/sql.ts'
 
 export const CLIENT_STATES = ['under_review', 'active', 'rejected', 'expired', 'disabled'] as const
 export type ClientState = (typeof CLIENT_STATES)[number]
@@ -245,11 +245,20 @@ export const insertSigningSecret = (
 
 /** Those that are valid now, newest first, each with the id of the TLS that its client has now. */
 export const signingSecretsOf = (tx: Transaction, clientId: string, now: number) =>
-  tx.all<Pick<SigningSecret, 'id' | 'scheme' | 'sealed'> & { tlsId: string | null }>(sql`
-    select signing_secrets.id, scheme, sealed, client_tls.id as tls_id
-      from signing_secrets left join client_tls on client_tls.client_id = signing_secrets.client_id
-     where signing_secrets.client_id = ${clientId} and (expires_at is null or expires_at > ${now})
-     order by signing_secrets.id desc`)
+  tx.all<Pick<SigningSecret, 'id' | 'scheme' | 'sealed'> & { tlsId: string | null }>(
+    sql`
+      select signing_secrets.id, scheme, sealed, client_tls.id as tls_id
+        from signing_secrets left join client_tls on client_tls.client_id = signing_secrets.client_id
+       where signing_secrets.client_id = ${clientId} and (expires_at is null or expires_at > ${now})
+       order by signing_secrets.id desc`,
+    twin`
+      select n, signing_secrets.id, scheme, sealed, client_tls.id as tls_id
+        from unnest($1::text[], $2::bigint[]) with ordinality as each (client_id, now, n)
+        join signing_secrets on signing_secrets.client_id = each.client_id
+        left join client_tls on client_tls.client_id = each.client_id
+       where expires_at is null or expires_at > each.now
+       order by n, signing_secrets.id desc`,
+  )
 
 /** Those that are valid now, for their owner to see, newest first. */
 export const liveSigningSecrets = (db: Database, clientId: string, now: number) =>

@@ -9,6 +9,7 @@ import { jitter } from '#outbox/backoff.ts'
 import { cancel } from '#outbox/store.ts'
 import type { Handler, Outcome } from '#outbox/worker.ts'
 import type { Transaction } from '#store/database.ts'
+import { allOf } from '#store/share.ts'
 import { revokeToken } from '#tokens/revoke.ts'
 import { noteGone, type ProofRule } from './proof.ts'
 import { payloadPlace } from './queue.ts'
@@ -22,7 +23,6 @@ import {
   endAttempt,
   insertAttempt,
   markUnknownAttempts,
-  proofInside,
   queuedDelivery,
   queuedDeliveryOfToken,
   settleDelivery,
@@ -62,12 +62,14 @@ export function deliverHandler(context: DeliverContext): Handler {
       }
       // An endpoint that is gone, or was changed to before the approval and is not proven yet, gets nothing until it is
       // proven; what waits for it waits until it ends.
-      const state = (await proofInside(tx, delivery.clientId, delivery.url))?.state ?? 'unproven'
+      const state = delivery.proof ?? 'unproven'
       if (state === 'gone' || (state === 'unproven' && proofRule !== 'off')) {
         return { repeatAt: delivery.expiresAt }
       }
-      await insertAttempt(tx, delivery.id, job.attempt, now())
-      const { signing, tls } = await callKeys(tx, delivery.clientId, now())
+      const [{ signing, tls }] = await allOf([
+        callKeys(tx, delivery.clientId, now()),
+        insertAttempt(tx, delivery.id, job.attempt, now()),
+      ])
 
       return async (signal) => {
         const payload = vault.open(payloadPlace(delivery.id, delivery.clientId), delivery.sealed)
@@ -82,8 +84,9 @@ export function deliverHandler(context: DeliverContext): Handler {
         const answer = { ...describe(result, plain), ...sentOf(headers, plain) }
         return async (tx, isLate): Promise<Outcome> => {
           if (isLate) return noteLate(tx, delivery, job.attempt, answer, now())
-          await endAttempt(tx, delivery.id, { number: job.attempt, endedAt: now(), ...answer })
-          if (answer.state === 'succeeded') return succeed(tx, delivery, now())
+          const ended = endAttempt(tx, delivery.id, { number: job.attempt, endedAt: now(), ...answer })
+          if (answer.state === 'succeeded') return succeed(tx, delivery, ended, now())
+          await ended
           await noteFailed(tx, delivery, job.attempt, answer, now())
           return tryAgain(context, tx, delivery, { attempt: job.attempt, result })
         }
@@ -124,17 +127,25 @@ const PROXY_PAUSE_MS = 30 * SECOND
 const LONGEST_PROXY_PAUSE_MS = 5 * MINUTE
 
 /** The payload leaves in the very transaction that records the 2xx. */
-async function succeed(tx: Transaction, delivery: Delivery, now: number): Promise<Outcome> {
-  await settleDelivery(tx, delivery.id, 'delivered', now)
-  await deletePayload(tx, delivery.id)
-  await recordEvent(tx, {
-    kind: 'token_delivered',
-    actor: 'system',
-    requestId: delivery.requestId,
-    userId: delivery.userId,
-    clientId: delivery.clientId,
-    at: now,
-  })
+async function succeed(
+  tx: Transaction,
+  delivery: Delivery,
+  ended: Promise<unknown>,
+  now: number,
+): Promise<Outcome> {
+  await allOf([
+    ended,
+    settleDelivery(tx, delivery.id, 'delivered', now),
+    deletePayload(tx, delivery.id),
+    recordEvent(tx, {
+      kind: 'token_delivered',
+      actor: 'system',
+      requestId: delivery.requestId,
+      userId: delivery.userId,
+      clientId: delivery.clientId,
+      at: now,
+    }),
+  ])
   return { done: true }
 }
 

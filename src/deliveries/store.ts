@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '#store/database.ts'
-import { sql } from '#store/sql.ts'
+import { sql, twin } from '#store/sql.ts'
 
 export type DeliveryState = 'queued' | 'delivered' | 'undeliverable'
 /** JSON in clear, or a JWE that the client's private key alone opens. */
@@ -54,15 +54,40 @@ export const insertPayload = (
     values (${deliveryId}, ${contentType}, ${sealed})`)
 
 export const deletePayload = (tx: Transaction, deliveryId: string) =>
-  tx.run(sql`delete from delivery_payloads where delivery_id = ${deliveryId}`)
+  tx.run(
+    sql`delete from delivery_payloads where delivery_id = ${deliveryId}`,
+    twin`
+      delete from delivery_payloads using unnest($1::text[]) with ordinality as each (id, n)
+       where delivery_id = each.id
+      returning n`,
+  )
 
-/** A queued delivery with its sealed payload. */
+/** A queued delivery with its sealed payload, and what is known of its endpoint. */
+export interface OwedDelivery extends Delivery {
+  contentType: ContentType
+  sealed: Uint8Array
+  proof: NotifierProof['state'] | null
+}
+
 export const queuedDelivery = (tx: Transaction, id: string) =>
-  tx.one<Delivery & { contentType: ContentType; sealed: Uint8Array }>(sql`
-    select id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at, settled_at,
-           content_type, sealed
-      from deliveries join delivery_payloads on delivery_id = deliveries.id
-     where deliveries.id = ${id} and state = 'queued'`)
+  tx.one<OwedDelivery>(
+    sql`
+      select id, request_id, deliveries.client_id, user_id, token_id, deliveries.url, deliveries.state, expires_at,
+             created_at, settled_at, content_type, sealed, notifier_proofs.state as proof
+        from deliveries join delivery_payloads on delivery_id = deliveries.id
+        left join notifier_proofs
+          on notifier_proofs.client_id = deliveries.client_id and notifier_proofs.url = deliveries.url
+       where deliveries.id = ${id} and deliveries.state = 'queued'`,
+    twin`
+      select n, deliveries.id, request_id, deliveries.client_id, user_id, token_id, deliveries.url, deliveries.state,
+             expires_at, created_at, settled_at, content_type, sealed, notifier_proofs.state as proof
+        from unnest($1::text[]) with ordinality as each (id, n)
+        join deliveries on deliveries.id = each.id
+        join delivery_payloads on delivery_id = deliveries.id
+        left join notifier_proofs
+          on notifier_proofs.client_id = deliveries.client_id and notifier_proofs.url = deliveries.url
+       where deliveries.state = 'queued'`,
+  )
 
 export const settleDelivery = (
   tx: Transaction,
@@ -70,10 +95,16 @@ export const settleDelivery = (
   state: Exclude<DeliveryState, 'queued'>,
   now: number,
 ) =>
-  tx.one<Delivery>(sql`
-    update deliveries set state = ${state}, settled_at = ${now}
-     where id = ${id} and state = 'queued'
-    returning id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at, settled_at`)
+  tx.run(
+    sql`
+      update deliveries set state = ${state}, settled_at = ${now}
+       where id = ${id} and state = 'queued'`,
+    twin`
+      update deliveries set state = each.state, settled_at = each.settled_at
+        from unnest($1::text[], $2::bigint[], $3::text[]) with ordinality as each (state, settled_at, id, n)
+       where deliveries.id = each.id and deliveries.state = 'queued'
+      returning n`,
+  )
 
 export async function deliveryOfRequest(db: Database, requestId: string) {
   const [delivery] = await db.read<Delivery>(sql`
@@ -86,9 +117,15 @@ export const queuedDeliveryOfToken = (tx: Transaction, requestId: string) =>
   tx.one<{ id: string }>(sql`select id from deliveries where request_id = ${requestId} and state = 'queued'`)
 
 export const insertAttempt = (tx: Transaction, deliveryId: string, number: number, startedAt: number) =>
-  tx.run(sql`
-    insert into delivery_attempts (delivery_id, number, state, started_at)
-    values (${deliveryId}, ${number}, 'started', ${startedAt})`)
+  tx.run(
+    sql`
+      insert into delivery_attempts (delivery_id, number, state, started_at)
+      values (${deliveryId}, ${number}, 'started', ${startedAt})`,
+    twin`
+      insert into delivery_attempts (delivery_id, number, state, started_at)
+      select id, number, 'started', started_at
+        from unnest($1::text[], $2::bigint[], $3::bigint[]) as each (id, number, started_at)`,
+  )
 
 /** What a crash left "started": the body may have arrived or not. */
 export const markUnknownAttempts = (tx: Transaction, deliveryId: string, now: number) =>
@@ -101,11 +138,25 @@ export const endAttempt = (
   deliveryId: string,
   { number, state, endedAt, status, failure, response, ...seen }: Omit<DeliveryAttempt, 'startedAt'>,
 ) =>
-  tx.run(sql`
-    update delivery_attempts
-       set state = ${state}, ended_at = ${endedAt}, status = ${status}, failure = ${failure}, response = ${response},
-           sent_headers = ${seen.sentHeaders}, sent_body = ${seen.sentBody}, answer_headers = ${seen.answerHeaders}
-     where delivery_id = ${deliveryId} and number = ${number} and state = 'started'`)
+  tx.run(
+    sql`
+      update delivery_attempts
+         set state = ${state}, ended_at = ${endedAt}, status = ${status}, failure = ${failure}, response = ${response},
+             sent_headers = ${seen.sentHeaders}, sent_body = ${seen.sentBody}, answer_headers = ${seen.answerHeaders}
+       where delivery_id = ${deliveryId} and number = ${number} and state = 'started'`,
+    twin`
+      update delivery_attempts
+         set state = each.state, ended_at = each.ended_at, status = each.status, failure = each.failure,
+             response = each.response, sent_headers = each.sent_headers, sent_body = each.sent_body,
+             answer_headers = each.answer_headers
+        from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                    $9::text[], $10::bigint[])
+             with ordinality as each (state, ended_at, status, failure, response, sent_headers, sent_body,
+                                      answer_headers, id, number, n)
+       where delivery_attempts.delivery_id = each.id and delivery_attempts.number = each.number
+         and delivery_attempts.state = 'started'
+      returning n`,
+  )
 
 export const attemptsOf = (db: Database, deliveryId: string) =>
   db.read<DeliveryAttempt>(sql`

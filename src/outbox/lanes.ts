@@ -50,6 +50,16 @@ export function createLanes({
       return (state.restsUntil > 0 ? 1 : most) - state.underWay
     },
 
+    /** Lanes in which no more than `atMost` may begin, whatever is due, and how many in each. */
+    tight(atMost: number): Map<string, number> {
+      const rooms = new Map<string, number>()
+      for (const lane of states.keys()) {
+        const left = this.room(lane)
+        if (left < atMost) rooms.set(lane, left)
+      }
+      return rooms
+    },
+
     begin(lane: string) {
       stateOf(lane).underWay += 1
     },

@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '#store/database.ts'
-import { sql } from '#store/sql.ts'
+import { sql, twin } from '#store/sql.ts'
 
 export type JobKind = 'notify' | 'deliver' | 'expire' | 'prove' | 'feedback'
 
@@ -40,14 +40,6 @@ export async function enqueue(
 export const cancel = (tx: Transaction, kind: JobKind, ref: string) =>
   tx.run(sql`delete from outbox where id = ${jobId(kind, ref)}`)
 
-/** A job that is due and free, as a scan finds it. */
-export interface DueJob {
-  id: string
-  lane: string
-  dueAt: number
-  attempt: number
-}
-
 /** Where a scan in the order of due times has come to. */
 export interface ScanPosition {
   dueAt: number
@@ -56,28 +48,116 @@ export interface ScanPosition {
 
 export const FROM_THE_START: ScanPosition = { dueAt: 0, id: '' }
 
-/** Finds what is due and free behind a position, oldest first. */
-export const dueJobs = (tx: Transaction, kind: JobKind, now: number, after: ScanPosition, limit: number) =>
-  tx.all<DueJob>(sql`
-    select id, lane, due_at, attempt
-      from outbox
-     where kind = ${kind} and due_at <= ${now} and leased_at is null and (due_at, id) > (${after.dueAt}, ${after.id})
-     order by due_at, id
-     limit ${limit}
-     /* for update skip locked */`)
+/** What a worker wants of the outbox. */
+export interface Order {
+  kind: JobKind
+  now: number
+  /** Jobs it has slots for. */
+  limit: number
+  /** Lanes whose work was left lying, in this order, and how many jobs of each. */
+  lying: { lane: string; wanted: number }[]
+  /** Then the scan goes on behind this position, */
+  after: ScanPosition
+  /** over so many rows, */
+  page: number
+  /** and takes of each lane no more than this, */
+  most: number
+  /** or than stands here. */
+  room: ReadonlyMap<string, number>
+}
 
-/** Finds what is due and free in one lane, oldest first. */
-export const dueInLane = (tx: Transaction, kind: JobKind, lane: string, now: number, limit: number) =>
-  tx.all<DueJob>(sql`
-    select id, lane, due_at, attempt
-      from outbox
-     where kind = ${kind} and lane = ${lane} and due_at <= ${now} and leased_at is null
-     order by due_at, id
-     limit ${limit}
-     /* for update skip locked */`)
+/** A row that was looked at, in the order of the scan. */
+export interface SeenJob {
+  id: string
+  lane: string
+  dueAt: number
+  /** Whether it was found in a lane whose work was left lying, not by the scan. */
+  isLying: boolean
+  /** Whether its lane had room for it; it is not among the taken ones then only if another worker was faster. */
+  isWanted: boolean
+  /** What it is about, and the number of this attempt, if it was taken; else null. */
+  ref: string | null
+  attempt: number | null
+}
+
+/** Leases due work to this worker, the oldest of each lane first. Nothing that another worker is just taking is waited for. */
+export async function takeJobs(tx: Transaction, order: Order): Promise<SeenJob[]> {
+  if (tx.engine === 'sqlite') return takeOneByOne(tx, order)
+  const { kind, now, limit, lying, after, page, most, room } = order
+  const lanes = JSON.stringify([...room].map(([lane, left]) => ({ lane, left })))
+  const rows = await tx.all<SeenJob>(sql`
+    with lying as (
+      select due.id, lane, due.due_at
+        from json_to_recordset(${JSON.stringify(lying)}::text::json) as wants (lane text, wanted bigint)
+       cross join lateral (
+         select id, due_at from outbox
+          where kind = ${kind} and lane = wants.lane and due_at <= ${now} and leased_at is null
+          order by due_at, id limit wants.wanted) as due
+    ), page as (
+      select walked.id, walked.lane, walked.due_at,
+             row_number() over (partition by walked.lane order by walked.due_at, walked.id) <= coalesce(rooms."left", ${most}) as has_room
+        from (select id, lane, due_at from outbox
+               where kind = ${kind} and due_at <= ${now} and leased_at is null
+                 and (due_at, id) > (${after.dueAt}, ${after.id})
+               order by due_at, id limit ${page}) as walked
+        left join json_to_recordset(${lanes}::text::json) as rooms (lane text, "left" bigint) on rooms.lane = walked.lane
+    ), seen as (
+      select id, lane, due_at, true as is_lying, true as has_room from lying
+      union all
+      select id, lane, due_at, false, has_room from page
+    ), wanted as (
+      select id from seen where has_room order by is_lying desc, due_at, id limit ${limit}
+    ), taken as (
+      update outbox set leased_at = ${now}, attempt = attempt + 1
+       where id in (select id from outbox
+                     where id in (select id from wanted) and leased_at is null
+                     /* for update skip locked */)
+      returning id, ref, attempt
+    )
+    select seen.id, lane, due_at, is_lying, wanted.id is not null as is_wanted, ref, attempt
+      from seen
+      left join wanted on has_room and wanted.id = seen.id
+      left join taken on has_room and taken.id = seen.id
+     order by is_lying desc, due_at, seen.id`)
+  return rows
+}
+
+/** The same on the embedded store: it has one writer, so nobody is faster, and a statement costs no way to a server. */
+async function takeOneByOne(tx: Transaction, order: Order): Promise<SeenJob[]> {
+  const { kind, now, limit, lying, after, page, most, room } = order
+  const seen: SeenJob[] = []
+  let taken = 0
+  const look = async (due: Due, isLying: boolean, hasRoom: boolean) => {
+    const isWanted = hasRoom && taken < limit
+    const leased = isWanted ? await leaseJob(tx, due, now) : undefined
+    if (leased) taken += 1
+    seen.push({ ...due, isLying, isWanted, ref: leased?.ref ?? null, attempt: leased?.attempt ?? null })
+  }
+
+  for (const { lane, wanted } of lying) {
+    const due = await tx.all<Due>(sql`
+      select id, lane, due_at, attempt from outbox
+       where kind = ${kind} and lane = ${lane} and due_at <= ${now} and leased_at is null
+       order by due_at, id limit ${wanted}`)
+    for (const each of due) await look(each, true, true)
+  }
+  const walked = await tx.all<Due>(sql`
+    select id, lane, due_at, attempt from outbox
+     where kind = ${kind} and due_at <= ${now} and leased_at is null and (due_at, id) > (${after.dueAt}, ${after.id})
+     order by due_at, id limit ${page}`)
+  const inLane = new Map<string, number>()
+  for (const each of walked) {
+    const place = (inLane.get(each.lane) ?? 0) + 1
+    inLane.set(each.lane, place)
+    await look(each, false, place <= (room.get(each.lane) ?? most))
+  }
+  return seen
+}
+
+type Due = Pick<SeenJob, 'id' | 'lane' | 'dueAt'> & { attempt: number }
 
 /** Leases a job to this worker. Undefined if somebody else was faster. */
-export const leaseJob = (tx: Transaction, { id, attempt }: Pick<DueJob, 'id' | 'attempt'>, now: number) =>
+export const leaseJob = (tx: Transaction, { id, attempt }: Pick<Job, 'id' | 'attempt'>, now: number) =>
   tx.one<Job>(sql`
     update outbox
        set leased_at = ${now}, attempt = attempt + 1
@@ -107,13 +187,27 @@ export const replanJobs = (tx: Transaction, kind: JobKind, now: number, tooLate:
 
 /** @returns 0 when the lease was lost to a later attempt: the result must then change nothing */
 export const completeJob = (tx: Transaction, { id, attempt }: Job) =>
-  tx.run(sql`delete from outbox where id = ${id} and attempt = ${attempt}`)
+  tx.run(
+    sql`delete from outbox where id = ${id} and attempt = ${attempt}`,
+    twin`
+      delete from outbox using unnest($1::text[], $2::bigint[]) with ordinality as each (id, attempt, n)
+       where outbox.id = each.id and outbox.attempt = each.attempt
+      returning n`,
+  )
 
 /** @returns 0 when the lease was lost to a later attempt: the result must then change nothing */
 export const repeatJob = (tx: Transaction, { id, attempt }: Job, dueAt: number, now: number) =>
-  tx.run(sql`
-    update outbox set due_at = ${dueAt}, planned_at = ${now}, leased_at = null
-     where id = ${id} and attempt = ${attempt}`)
+  tx.run(
+    sql`
+      update outbox set due_at = ${dueAt}, planned_at = ${now}, leased_at = null
+       where id = ${id} and attempt = ${attempt}`,
+    twin`
+      update outbox set due_at = each.due_at, planned_at = each.planned_at, leased_at = null
+        from unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[])
+             with ordinality as each (due_at, planned_at, id, attempt, n)
+       where outbox.id = each.id and outbox.attempt = each.attempt
+      returning n`,
+  )
 
 /** When waiting work is due; undefined when there is none. */
 export async function dueAt(db: Database, kind: JobKind, ref: string): Promise<number | undefined> {

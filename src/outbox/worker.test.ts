@@ -206,6 +206,7 @@ test('a time of day that is set back wedges nothing: what is due is done, and wa
   assert.deepEqual(begun, ['now'])
   outbox.clock.forward(1_000)
   await look()
+  await until(() => begun.length === 2)
   assert.deepEqual(begun, ['now', 'later'])
 })
 

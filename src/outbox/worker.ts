@@ -1,14 +1,12 @@
 import { type Clock, MINUTE, steadyClock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import type { Database, Transaction } from '#store/database.ts'
+import { allOf } from '#store/share.ts'
 import { type BreakerRule, createLanes } from './lanes.ts'
 import { watchLeases } from './leases.ts'
+import { createScan } from './scan.ts'
 import {
   completeJob,
-  type DueJob,
-  dueInLane,
-  dueJobs,
-  FROM_THE_START,
   freeJob,
   type Job,
   type JobKind,
@@ -16,7 +14,6 @@ import {
   leaseJob,
   repeatJob,
   replanJobs,
-  type ScanPosition,
 } from './store.ts'
 
 /** What a handler says of a job after an attempt; `isLaneFault` when the fault is likely to meet the whole lane. */
@@ -38,7 +35,8 @@ export interface Handler {
   breaker?: BreakerRule
   /**
    * Begins an attempt, in the transaction that takes the lease, so that "started" is on disk before the first byte
-   * leaves. Undefined: there is nothing to do, the job is done.
+   * leaves. Undefined: there is nothing to do, the job is done. Jobs that are taken together begin side by side in one
+   * transaction, and each may touch rows of its own alone.
    */
   start(tx: Transaction, job: Job): Promise<Attempt | Outcome | undefined>
 }
@@ -66,12 +64,6 @@ const LEASE_MARGIN_MS = 5_000
 const FAULT_PAUSE_MS = 1_000
 /** A job that cannot even be started is put off by this much, so that it keeps no other from being done. */
 const UNSTARTABLE_PAUSE_MS = 60_000
-/** Rows read at a time. */
-const PAGE = 256
-/** A scan goes on where the last one ended, but for what may have come in behind it: commits that took a while, */
-const SCAN_MARGIN_MS = 2_000
-/** and leases that were freed, for which it starts anew so often. */
-const FULL_SCAN_MS = 5_000
 /** How often leases are looked at. */
 const WATCH_MS = 1_000
 /** A clock that goes back by more was set; clocks of two nodes may differ by so much. */
@@ -92,9 +84,10 @@ export function startWorker(
   let isStopping = false
   let isLookWanted = false
   let looking: Promise<void> | undefined
-  let position: ScanPosition = FROM_THE_START
-  let [fullScanAt, watchAt] = [0, 0]
+  const scan = createScan({ kind, lanes, most: handler.laneSlots })
+  let watchAt = 0
   let ahead = Number.POSITIVE_INFINITY
+  let isWary = false
 
   const look = () => {
     if (isStopping) return
@@ -115,11 +108,11 @@ export function startWorker(
         const wasSetBack = aheadNow < ahead - STEP_MS
         if (wasSetBack) await keepWaits()
         ahead = wasSetBack ? aheadNow : Math.max(ahead, aheadNow)
-        const begun = await db.transaction((tx) => claim(tx, free))
+        const { taken, begun } = await db.transaction((tx) => claim(tx, free))
         for (const { job, attempt } of begun) run(job, attempt)
-        if (begun.length === free) isLookWanted = true
+        if (taken === free) isLookWanted = true
       } catch (fault) {
-        if (fault instanceof Unstartable) await putOff(fault)
+        if (fault instanceof Unstartable) await (isWary ? putOff(fault) : beWary())
         else await pauseAfter(fault)
       }
     }
@@ -129,64 +122,36 @@ export function startWorker(
   async function keepWaits() {
     const at = now()
     if (kind !== 'expire') await db.transaction((tx) => replanJobs(tx, kind, at, at + STEP_MS))
-    fullScanAt = 0
+    scan.restart()
   }
 
   type Begun = { job: Job; attempt: Attempt }
 
   /** Leases and begins up to `limit` jobs, no more of a lane than it has room for. */
-  async function claim(tx: Transaction, limit: number): Promise<Begun[]> {
-    const [at, moment] = [now(), steady()]
-    const begun: Begun[] = []
-    const inLane = new Map<string, number>()
-    const room = (lane: string) => lanes.room(lane) - (inLane.get(lane) ?? 0)
-    const begin = async (due: DueJob) => {
-      const job = await leaseJob(tx, due, at)
-      if (!job) return
-      const started = await handler.start(tx, job).catch((cause) => {
-        throw new Unstartable(job, { cause })
-      })
-      if (typeof started === 'function') {
-        begun.push({ job, attempt: started })
-        inLane.set(job.lane, (inLane.get(job.lane) ?? 0) + 1)
-      } else if (started && 'repeatAt' in started) {
-        await repeatJob(tx, job, started.repeatAt, at)
-      } else {
-        await completeJob(tx, job)
-      }
-    }
-
+  async function claim(tx: Transaction, limit: number): Promise<{ taken: number; begun: Begun[] }> {
+    const moment = steady()
     if (moment >= watchAt) {
       watchAt = moment + WATCH_MS
       for (const job of leases.abandoned(await leasedJobs(tx, kind), moment)) await freeJob(tx, job)
     }
+    const jobs = await scan.take(tx, { now: now(), moment, limit })
+    // One by one where one of them is known to fail: together, the fault of one would be that of all.
+    const begun: Begun[] = []
+    if (isWary) for (const job of jobs) begun.push(...(await begin(tx, job)))
+    else begun.push(...(await allOf(jobs.map((job) => begin(tx, job)))).flat())
+    isWary = false
+    return { taken: jobs.length, begun }
+  }
 
-    // First what earlier scans had to leave, lane by lane: a long queue is not walked again and again.
-    for (const lane of lanes.leftLying()) {
-      const wanted = Math.min(room(lane), limit - begun.length)
-      if (wanted <= 0) continue
-      const due = await dueInLane(tx, kind, lane, at, wanted)
-      for (const each of due) await begin(each)
-      if (due.length < wanted) lanes.clear(lane)
-      else lanes.requeue(lane)
-    }
-
-    if (moment >= fullScanAt) {
-      fullScanAt = moment + FULL_SCAN_MS
-      position = FROM_THE_START
-    }
-    while (begun.length < limit) {
-      const page = await dueJobs(tx, kind, at, position, PAGE)
-      for (const each of page) {
-        if (begun.length === limit) return begun
-        if (room(each.lane) > 0) await begin(each)
-        else lanes.leave(each.lane)
-        position = { dueAt: each.dueAt, id: each.id }
-      }
-      if (page.length < PAGE) break
-    }
-    if (position.dueAt > at - SCAN_MARGIN_MS) position = { dueAt: at - SCAN_MARGIN_MS, id: '' }
-    return begun
+  /** @returns nothing for a job that has no work to wait for */
+  async function begin(tx: Transaction, job: Job): Promise<Begun[]> {
+    const started = await handler.start(tx, job).catch((cause) => {
+      throw new Unstartable(job, { cause })
+    })
+    if (typeof started === 'function') return [{ job, attempt: started }]
+    if (started && 'repeatAt' in started) await repeatJob(tx, job, started.repeatAt, now())
+    else await completeJob(tx, job)
+    return []
   }
 
   function run(job: Job, attempt: Attempt) {
@@ -206,9 +171,9 @@ export function startWorker(
 
   /** @returns whether the fault is likely to meet the whole lane */
   async function perform(job: Job, attempt: Attempt): Promise<boolean> {
-    const finish = await attempt(AbortSignal.timeout(handler.deadlineMs))
+    const finish = await attemptUntil(handler.deadlineMs, attempt)
     try {
-      return await db.transaction(async (tx) => {
+      return await db.together(async (tx) => {
         const outcome = await finish(tx, false)
         const isDone = 'done' in outcome
         const applied = isDone
@@ -225,6 +190,13 @@ export function startWorker(
     }
   }
 
+  /** Looks again, one job at a time, to learn which one it was. */
+  async function beWary() {
+    isWary = true
+    isLookWanted = true
+    scan.restart()
+  }
+
   async function putOff({ job, cause }: Unstartable) {
     log.error('A job cannot be started; it is tried again later.', cause, { job: job.id })
     isLookWanted = true
@@ -238,7 +210,7 @@ export function startWorker(
 
   function pauseAfter(fault: unknown) {
     log.error('The outbox could not be read.', fault, { kind })
-    position = FROM_THE_START
+    scan.restart()
     setTimeout(look, FAULT_PAUSE_MS).unref()
   }
 
@@ -259,6 +231,20 @@ export function startWorker(
       await looking
       await Promise.allSettled(underWay)
     },
+  }
+}
+
+/** `AbortSignal.timeout` would leave its timer behind with each attempt that ends in time. */
+async function attemptUntil(deadlineMs: number, attempt: Attempt): Promise<Finish> {
+  const deadline = new AbortController()
+  const timer = setTimeout(
+    () => deadline.abort(new DOMException('The attempt took too long.', 'TimeoutError')),
+    deadlineMs,
+  )
+  try {
+    return await attempt(deadline.signal)
+  } finally {
+    clearTimeout(timer)
   }
 }
 

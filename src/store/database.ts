@@ -1,4 +1,4 @@
-import type { Sql } from './sql.ts'
+import type { Sql, Twin } from './sql.ts'
 
 /** One asynchronous interface over two engines. A row comes back with its columns in camelCase. */
 export interface Database {
@@ -16,6 +16,14 @@ export interface Database {
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
 
   /**
+   * The same, for hot work that may share its commit with others of its kind: PostgreSQL gathers what waits while earlier
+   * ones are out, does it side by side in one transaction, and sends statements that have a twin as one. Whoever comes
+   * here touches rows of its own alone, since nothing stands between it and its neighbours. One that throws is undone
+   * alone, and `work` may run twice.
+   */
+  together<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
+
+  /**
    * Calls `listener` soon after a commit that gave this hint, on this node or another one. A hint may be lost or come
    * twice: whoever listens also looks by itself from time to time.
    *
@@ -30,13 +38,16 @@ export interface Database {
 export type Hint = 'notify' | 'deliver' | 'expire' | 'prove' | 'feedback' | 'events'
 
 export interface Transaction {
-  all<T>(statement: Sql): Promise<T[]>
+  readonly engine: Database['engine']
+
+  /** With a twin, calls of the same statement that are made at the same time leave as one. */
+  all<T>(statement: Sql, twin?: Twin): Promise<T[]>
 
   /** The first row, or undefined. */
-  one<T>(statement: Sql): Promise<T | undefined>
+  one<T>(statement: Sql, twin?: Twin): Promise<T | undefined>
 
   /** @returns how many rows were written */
-  run(statement: Sql): Promise<number>
+  run(statement: Sql, twin?: Twin): Promise<number>
 
   /** Runs a whole script without parameters; for migrations alone. */
   script(text: string): Promise<void>

@@ -3,7 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import postgres from 'postgres'
 import { StoreUnavailable } from '#base/errors.ts'
 import type { Database, Hint, Transaction } from './database.ts'
-import { camelCase, lockClauses, type Sql } from './sql.ts'
+import { shareCommits } from './share.ts'
+import { camelCase, lockClauses, type Sql, type Twin } from './sql.ts'
 
 export interface PostgresOptions {
   /** Connections of this node. */
@@ -32,18 +33,20 @@ export function openPostgres(url: string, { pool = 10, listens = true }: Postgre
   const news = sharedHints(client)
   const listening = listens ? listen(client, hints) : undefined
 
+  const transaction = <T>(work: (tx: Transaction) => Promise<T>) =>
+    retrying(async () => {
+      const given = new Set<Hint>()
+      const result = await client.begin((connection) => work(transactionOn(connection, given)))
+      for (const topic of given) hints.emit(topic)
+      news.give(given)
+      return result as T
+    })
+
   return {
     engine: 'postgres',
     read: <T>(statement: Sql) => retrying(() => query<T>(client, statement)),
-
-    transaction: <T>(work: (tx: Transaction) => Promise<T>) =>
-      retrying(async () => {
-        const given = new Set<Hint>()
-        const result = await client.begin((connection) => work(transactionOn(connection, given)))
-        for (const topic of given) hints.emit(topic)
-        news.give(given)
-        return result as T
-      }),
+    transaction,
+    together: shareCommits(transaction),
 
     onHint(topic, listener) {
       hints.on(topic, listener)
@@ -77,18 +80,94 @@ function textOf({ strings }: Sql): string {
 const query = async <T>(runner: Runner, statement: Sql): Promise<T[]> =>
   (await runner.unsafe(textOf(statement), statement.values as never[], { prepare: true })) as unknown as T[]
 
-const transactionOn = (connection: Runner, given: Set<Hint>): Transaction => ({
-  all: <T>(statement: Sql) => query<T>(connection, statement),
-  one: async <T>(statement: Sql) => (await query<T>(connection, statement))[0],
-  run: async (statement) => {
+function transactionOn(connection: Runner, given: Set<Hint>): Transaction {
+  const run = async (statement: Sql) => {
     const answer = await connection.unsafe(textOf(statement), statement.values as never[], { prepare: true })
     return answer.count
-  },
-  script: async (text) => {
-    await connection.unsafe(text).simple()
-  },
-  hint: (topic) => given.add(topic),
-})
+  }
+  const gathered = gather(connection)
+  return {
+    engine: 'postgres',
+    all: <T>(statement: Sql, twin?: Twin) =>
+      twin ? gathered.all<T>(statement, twin) : query<T>(connection, statement),
+    one: async <T>(statement: Sql, twin?: Twin) =>
+      (await (twin ? gathered.all<T>(statement, twin) : query<T>(connection, statement)))[0],
+    run: (statement, twin) => (twin ? gathered.run(statement, twin) : run(statement)),
+    script: async (text) => {
+      await connection.unsafe(text).simple()
+    },
+    hint: (topic) => given.add(topic),
+  }
+}
+
+interface Call {
+  values: Sql['values']
+  resolve(answer: Answer): void
+  reject(fault: unknown): void
+}
+
+/** Rows that one call gets, and how many it wrote. */
+interface Answer {
+  rows: unknown[]
+  count: number
+}
+
+/** Sends calls of one statement that are made before the event loop goes on as its twin. */
+function gather(connection: Runner) {
+  const waiting = new Map<Twin, { statement: Sql; calls: Call[] }>()
+
+  const ask = (statement: Sql, twin: Twin) =>
+    new Promise<Answer>((resolve, reject) => {
+      const call = { values: statement.values, resolve, reject }
+      const known = waiting.get(twin)
+      if (known) known.calls.push(call)
+      else waiting.set(twin, { statement, calls: [call] })
+      // Runs when every promise that is settled by now has been followed up.
+      if (waiting.size === 1 && !known) process.nextTick(sendAll)
+    })
+
+  function sendAll() {
+    for (const [twin, { statement, calls }] of waiting) {
+      const sent = calls.length === 1 ? sendOne(statement) : sendMany(twin, calls)
+      sent.then(
+        (answers) => {
+          for (const [i, call] of calls.entries()) call.resolve(answers[i] as Answer)
+        },
+        (fault) => {
+          for (const call of calls) call.reject(fault)
+        },
+      )
+    }
+    waiting.clear()
+  }
+
+  async function sendOne(statement: Sql): Promise<Answer[]> {
+    const rows = await connection.unsafe(textOf(statement), statement.values as never[], { prepare: true })
+    return [{ rows, count: rows.count }]
+  }
+
+  async function sendMany({ text }: Twin, calls: Call[]): Promise<Answer[]> {
+    const columns = (calls[0]?.values ?? []).map((_, column) => calls.map(({ values }) => values[column]))
+    const rows = await connection.unsafe(text, columns as never[], { prepare: true })
+    const answers = calls.map((): Answer => ({ rows: [], count: 0 }))
+    if (!rows.columns?.length) {
+      // Nothing is said of each row: then all of them must have been written.
+      if (rows.count !== calls.length) throw new Error(`${rows.count} rows were written of ${calls.length}.`)
+      for (const answer of answers) answer.count = 1
+    }
+    for (const row of rows as unknown as { n: number }[]) {
+      const answer = answers[row.n - 1] as Answer
+      answer.rows.push(row)
+      answer.count += 1
+    }
+    return answers
+  }
+
+  return {
+    all: async <T>(statement: Sql, twin: Twin) => (await ask(statement, twin)).rows as T[],
+    run: async (statement: Sql, twin: Twin) => (await ask(statement, twin)).count,
+  }
+}
 
 const MOST_RETRIES = 8
 const RETRY_PAUSE_MS = 20

@@ -33,6 +33,7 @@ export async function openSqlite(path: string): Promise<Database> {
       }
     },
     transaction: group.transaction,
+    together: group.transaction,
     onHint(topic, listener) {
       hints.on(topic, listener)
       return () => hints.off(topic, listener)
@@ -224,6 +225,7 @@ function groupCommit(
   }
 
   const transactionOn = (given: Set<Hint>): Transaction => ({
+    engine: 'sqlite',
     all: async (statement) => statements.all(statement),
     one: async (statement) => statements.one(statement),
     run: async (statement) => statements.run(statement),

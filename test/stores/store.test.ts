@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import type { Transaction } from '#store/database.ts'
 import { migrate } from '#store/migrate.ts'
 import { openPostgres } from '#store/postgres.ts'
-import { sql } from '#store/sql.ts'
+import { sql, twin } from '#store/sql.ts'
 import { startPostgres } from '../support/postgres.ts'
 import { names, put, startStore } from '../support/store.ts'
 
@@ -73,6 +74,51 @@ for (const engine of ['sqlite', 'postgres'] as const) {
     assert.deepEqual(seen, [true, true, true])
   })
 
+  test(`${engine}: of many that share a commit each is answered for itself, and one that throws is undone alone`, async () => {
+    await using db = await startStore(databaseOf)
+    await db.transaction((tx) => put(tx, 'seed'))
+    const seen: boolean[] = []
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 40 }, async (_, i) => {
+        const count = await db.together(async (tx) => {
+          // A name that is taken already breaks the statement; another one changes its mind.
+          const written = await putTogether(tx, i === 7 ? 'fact-3' : `fact-${i}`)
+          if (i === 11) throw new Error('changed my mind')
+          return written
+        })
+        seen.push((await names(db)).includes(`fact-${i}`))
+        return count
+      }),
+    )
+    const failed = outcomes.flatMap(({ status }, i) => (status === 'rejected' ? [i] : []))
+    // Of the two that want the same name either may be first.
+    assert.ok([3, 7].includes(failed[0] ?? -1), `${failed}`)
+    assert.deepEqual(failed.slice(1), [11])
+    assert.equal((await names(db)).length, 39)
+    assert.deepEqual(new Set(seen), new Set([true]))
+  })
+
+  test(`${engine}: statements that meet answer each caller for its own row`, async () => {
+    await using db = await startStore(databaseOf)
+    await db.transaction(async (tx) => {
+      for (const name of ['a', 'b', 'c']) await put(tx, name)
+    })
+    const counts = await db.transaction((tx) =>
+      Promise.all(
+        ['c', 'missing', 'a'].map((name) =>
+          tx.run(
+            sql`delete from store_facts where name = ${name}`,
+            twin`
+              delete from store_facts using unnest($1::text[]) with ordinality as each (name, n)
+               where store_facts.name = each.name returning n`,
+          ),
+        ),
+      ),
+    )
+    assert.deepEqual(counts, [1, 0, 1])
+    assert.deepEqual(await names(db), ['b'])
+  })
+
   test(`${engine}: a hint is given after the commit, and never by a transaction that failed`, async () => {
     await using db = await startStore(databaseOf)
     const seen: Promise<string[]>[] = []
@@ -141,6 +187,15 @@ for (const engine of ['sqlite', 'postgres'] as const) {
     assert.equal(claimed.length + (await names(db)).length, 20)
   })
 }
+
+/** Writes a row like the one of the name “seed”. */
+const putTogether = (tx: Transaction, name: string) =>
+  tx.run(
+    sql`insert into store_facts (name, value) select ${name}, value from store_facts where name = 'seed'`,
+    twin`
+      insert into store_facts (name, value)
+      select each.name, value from unnest($1::text[]) as each (name), store_facts where store_facts.name = 'seed'`,
+  )
 
 test('postgres: a hint reaches the other nodes', async () => {
   const url = await postgres.database()
