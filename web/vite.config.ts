@@ -1,13 +1,14 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vite'
 import { documents } from './docs/plugin.ts'
+import { splitTexts } from './locales/plugin.ts'
 
 const at = (path: string) => join(import.meta.dirname, path)
 
 export default defineConfig({
   root: import.meta.dirname,
   publicDir: 'public',
-  plugins: [documents()],
+  plugins: [splitTexts(), documents()],
   build: {
     rolldownOptions: {
       input: { index: at('index.html'), sw: at('sw.ts'), docs: at('docs/site.ts') },

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Worker } from 'playwright-core'
+import { accessible } from '../support/axe.ts'
 import { type Device, startBrowser } from '../support/browser.ts'
 import { startPushService } from '../support/push-service.ts'
 import { until } from '../support/until.ts'
-import { approveButton, headed, startStage } from './stage.ts'
+import { approveButton, headed, read, startStage } from './stage.ts'
 
 const browser = await startBrowser()
 
@@ -91,7 +92,7 @@ test('from a press of a button to the request: subscribed, pushed, decrypted, sh
   await equip(device, push.subscribe())
   await device.open('/')
   await device.page.getByRole('link', { name: 'Be told on this device when an app asks' }).click()
-  await headed(device.page, 'Notices on this device')
+  await headed(device.page, 'How you are told')
   await device.page.getByRole('button', { name: 'Tell me on this device' }).click()
   await device.page.getByText('This device tells you when an app asks for access.').waitFor()
   const worker = await recordNotices(device)
@@ -180,9 +181,9 @@ test('turned off, the device is told no more; signing out does the same', async 
   await page.getByRole('button', { name: 'Tell me on this device' }).click()
   await page.getByText('This device tells you').waitFor()
 
-  await device.open('/security')
   await page.getByRole('heading', { name: 'Where you are told' }).waitFor()
   await page.getByText('Added').waitFor()
+  await device.open('/security')
   await page.getByRole('button', { name: 'Sign out', exact: true }).click()
   await headed(page, 'Sign in')
   assert.equal(await contacts(), 0)
@@ -212,5 +213,50 @@ test('an iPhone that opened the page in a tab is shown how to put it on the home
   await stage.device.open('/alerts')
   await page.getByText('put this page on your home screen first').waitFor()
   assert.equal(await page.locator('.guide li .picture').count(), 3)
-  assert.equal(await page.getByRole('button').count(), 0)
+  assert.equal(await page.getByRole('button', { name: 'Tell me on this device' }).count(), 0)
+})
+
+test('a user sets quiet hours and the language, mutes everything for a day, and takes it back', async () => {
+  await using stage = await startStage(browser)
+  const { page } = stage.device
+  const settings = async () => (await stage.call(stage.device, 'GET', '/v1/me/notice-settings')).json()
+  await stage.device.open('/alerts')
+  await page.getByLabel('Do not ring at certain hours').check()
+  await page.getByLabel('From').fill('21:30')
+  await page.getByLabel('Tell me first by').selectOption('WhatsApp')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('Saved.').waitFor()
+  const kept = await settings()
+  assert.deepEqual([kept.quiet.from, kept.quiet.to], ['21:30', '07:00'])
+  assert.match(kept.quiet.zone, /^Asia\/(Kolkata|Calcutta)$/)
+  assert.equal(kept.channels[0], 'whatsapp')
+
+  await page.getByRole('button', { name: 'Mute for 24 hours' }).click()
+  await page.getByText('Nothing rings until').waitFor()
+  await page.getByRole('button', { name: 'Ring again' }).click()
+  await page.getByRole('button', { name: 'Mute for 24 hours' }).waitFor()
+  assert.equal((await settings()).muted_until, null)
+  await accessible(page, 'settings of notices')
+
+  await page.getByLabel('Language').selectOption('हिन्दी')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await headed(page, 'आपको कैसे बताया जाता है')
+  assert.equal((await settings()).language, 'hi')
+})
+
+test('who did not expect a request reports it: the app is blocked, and can be let ask again', async () => {
+  await using stage = await startStage(browser)
+  const { page } = stage.device
+  const id = await stage.ask()
+  await read(stage.device, id)
+  await page.getByRole('button', { name: 'This was not me' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Report and block' }).click()
+  await headed(page, 'Rejected')
+  const asked = await stage.server.ask(stage.app.client_id, { client_secret: stage.app.client_secret })
+  assert.equal(asked.status, 429)
+
+  await stage.device.open('/security')
+  await page.getByRole('button', { name: 'Let it ask again' }).click()
+  await page.getByRole('heading', { name: 'Blocked apps' }).waitFor({ state: 'detached' })
+  await stage.ask()
 })

@@ -7,9 +7,11 @@ import { Heading } from '../ui/heading.tsx'
 import { Shell } from '../ui/shell.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { t } from '../ui/text.ts'
+import { Contacts } from './contacts.tsx'
 import { Guide, type Step } from './guide.tsx'
 import { BellPicture, HomePicture, LockPicture, PlusPicture, SharePicture } from './pictures.tsx'
 import { type AlertState, alertState, turnOff, turnOn } from './push.ts'
+import { NoticeSettings } from './settings.tsx'
 
 /** Turns on that this device tells of requests, or says what stands in the way. */
 export function AlertsPage() {
@@ -26,8 +28,13 @@ export function AlertsPage() {
   return (
     <Shell>
       <Heading title={t('alerts.title')} />
-      <Failure error={look.error} retry={look.run} />
-      {state === undefined ? <Skeleton /> : <Answer state={state} onChange={setState} />}
+      <section>
+        <h2>{t('alerts.device')}</h2>
+        <Failure error={look.error} retry={look.run} />
+        {state === undefined ? <Skeleton /> : <Answer state={state} onChange={setState} />}
+      </section>
+      <Contacts key={state} />
+      <NoticeSettings />
     </Shell>
   )
 }

@@ -1,5 +1,5 @@
 import { get, put, removeWith } from '../ui/api.ts'
-import { locale, t } from '../ui/text.ts'
+import { locale, moreTexts, t } from '../ui/text.ts'
 
 /** Whether this device tells of requests, or why it cannot. */
 export type AlertState = 'on' | 'off' | 'lost' | 'blocked' | 'needs-install' | 'unsupported'
@@ -46,7 +46,7 @@ export async function keepInStep() {
   if (known) return keep(known)
   if (!localStorage.getItem(WANTED)) return
   await keep(await subscribe())
-  const registration = await navigator.serviceWorker.ready
+  const [registration] = await Promise.all([navigator.serviceWorker.ready, moreTexts()])
   await registration.showNotification(t('alerts.again.title'), {
     body: t('alerts.again.text'),
     lang: locale,

@@ -23,6 +23,9 @@ export class Changed extends Error {
 /** Refusing needs no passkey: it must be the cheap way out. */
 export const reject = (id: string) => post<Decision>(`/v1/me/requests/${id}/reject`)
 
+/** Refuses, and lets the app ask no more: the user did not expect it. */
+export const reportAndBlock = (id: string) => post<Decision>(`/v1/me/requests/${id}/reject`, { report: true })
+
 /**
  * Signs what is shown.
  *

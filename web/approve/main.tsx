@@ -2,7 +2,7 @@ import { render } from 'preact'
 import lazy, { ErrorBoundary } from 'preact-iso/lazy'
 import { LocationProvider, Route, Router } from 'preact-iso/router'
 import { goTo, safePath } from '../ui/navigate.ts'
-import { chooseLanguage } from '../ui/text.ts'
+import { chooseLanguage, moreTexts } from '../ui/text.ts'
 import { AuthorizePage } from './authorize.tsx'
 import { HistoryPage } from './history.tsx'
 import { InboxPage } from './inbox.tsx'
@@ -12,10 +12,11 @@ import { SignInPage } from './sign-in.tsx'
 import { TokensPage } from './tokens.tsx'
 
 // The first load is for reading and deciding, on a cheap phone; these pages are opened seldom, and fetched then.
-const EnrolPage = lazy(() => import('./enrol.tsx').then((page) => page.EnrolPage))
-const SecurityPage = lazy(() => import('./security.tsx').then((page) => page.SecurityPage))
-const AlertsPage = lazy(() => import('../alerts/alerts.tsx').then((page) => page.AlertsPage))
-const AppsPage = lazy(() => import('../console/apps.tsx').then((page) => page.AppsPage))
+const later = <P,>(load: () => Promise<P>) => lazy(async () => (await Promise.all([load(), moreTexts()]))[0])
+const EnrolPage = later(() => import('./enrol.tsx').then((page) => page.EnrolPage))
+const SecurityPage = later(() => import('./security.tsx').then((page) => page.SecurityPage))
+const AlertsPage = later(() => import('../alerts/alerts.tsx').then((page) => page.AlertsPage))
+const AppsPage = later(() => import('../console/apps.tsx').then((page) => page.AppsPage))
 
 function Pages() {
   return (

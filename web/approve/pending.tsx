@@ -5,9 +5,10 @@ import { useAction } from '../ui/action.ts'
 import { Button } from '../ui/button.tsx'
 import { Failure } from '../ui/failure.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
+import { TakeAway } from '../ui/take-away.tsx'
 import { t } from '../ui/text.ts'
 import { AlteredRequest } from './altered.tsx'
-import { approve, Changed, type Decision, isSettled, reject } from './decide.ts'
+import { approve, Changed, type Decision, isSettled, reject, reportAndBlock } from './decide.ts'
 import { Letter } from './letter.tsx'
 import { Altered, type Shown, takeReview } from './take-review.ts'
 import { TimeLeft } from './time-left.tsx'
@@ -75,6 +76,14 @@ export function PendingRequest({ request, timeLeft, onDecided, onSettled }: Prop
         </Button>
       </div>
       <p class="quiet">{t('request.decideHelp')}</p>
+      <TakeAway
+        label={t('report.button')}
+        title={t('report.title', { app: shown.approval.client_name })}
+        text={t('report.text')}
+        action={t('report.action')}
+        work={() => reportAndBlock(request.id).catch(unlessSettled)}
+        onDone={onSettled}
+      />
     </article>
   )
 }

@@ -5,7 +5,7 @@ import { Failure } from '../ui/failure.tsx'
 import { Heading } from '../ui/heading.tsx'
 import { Shell } from '../ui/shell.tsx'
 import { t } from '../ui/text.ts'
-import { Contacts } from './contacts.tsx'
+import { BlockedApps } from './blocked-apps.tsx'
 import { Passkeys } from './passkeys.tsx'
 import { Sessions } from './sessions.tsx'
 
@@ -21,8 +21,11 @@ export function SecurityPage() {
     <Shell>
       <Heading title={t('security.title')} />
       <p class="lead">{t('security.lead')}</p>
+      <p class="links">
+        <a href="/alerts">{t('alerts.title')}</a>
+      </p>
       <Passkeys />
-      <Contacts />
+      <BlockedApps />
       <Sessions />
       <section>
         <Failure error={signOut.error} />

@@ -1,7 +1,6 @@
 import type { RequestDetail } from '../../src/api/contract.ts'
-import { en } from '../locales/en.ts'
 import { when } from '../ui/format.ts'
-import { type Key, t } from '../ui/text.ts'
+import { isText, type Key, t } from '../ui/text.ts'
 
 /** What happened to a request, step by step. */
 export function Timeline({ events }: { events: RequestDetail['timeline'] }) {
@@ -28,8 +27,7 @@ export function Timeline({ events }: { events: RequestDetail['timeline'] }) {
   )
 }
 
-/** A newer server may know of events that these pages have no words for. */
 function nameOf(kind: string): string {
-  const key = `event.${kind}` as Extract<Key, `event.${string}`>
-  return key in en ? t(key) : kind.replaceAll('_', ' ')
+  const key = `event.${kind}`
+  return isText(key) ? t(key as Extract<Key, `event.${string}`>) : kind.replaceAll('_', ' ')
 }

@@ -186,7 +186,6 @@ export const en = {
   'passkeys.remove.action': 'Remove passkey',
   'contacts.title': 'Where you are told',
   'contacts.lead': 'When an app asks for access, a notice goes here. A notice never gives access by itself.',
-  'contacts.device': 'Notices on this device',
   'contacts.whatsapp': 'WhatsApp, {number}',
   'contacts.added': 'Added {at}.',
   'contacts.suspended': 'Paused: you asked to stop, or your number or phone has changed.',
@@ -194,7 +193,8 @@ export const en = {
   'contacts.remove.title': 'Stop telling you here?',
   'contacts.remove.text': '{name} will not be told any more when an app asks.',
   'contacts.remove.action': 'Stop telling',
-  'alerts.title': 'Notices on this device',
+  'alerts.title': 'How you are told',
+  'alerts.device': 'This device',
   'alerts.off': 'This device does not tell you yet when an app asks for access.',
   'alerts.lost': 'This device has stopped telling you. Turn it on again.',
   'alerts.what':
@@ -219,6 +219,34 @@ export const en = {
   'alerts.blocked.iphone':
     'Open Settings, then Notifications, then Countersign, and turn “Allow Notifications” on.',
   'alerts.blocked.allow': 'Set “Notifications” to “Allow”, then come back here.',
+  'contacts.none': 'So far nowhere but on this page.',
+  'report.button': 'This was not me: report and block',
+  'report.title': 'Report and block {app}?',
+  'report.text':
+    'The request is rejected, this app cannot ask you any more, and whoever runs this server hears of it. You can undo it under Security.',
+  'report.action': 'Report and block',
+  'blocked.title': 'Blocked apps',
+  'blocked.lead': 'You reported these. They cannot ask you for access.',
+  'blocked.since': 'Blocked {at}.',
+  'blocked.undo': 'Let it ask again',
+  'telling.title': 'When, and in which language',
+  'telling.first': 'Tell me first by',
+  'telling.channel.webpush': 'Notices on my devices',
+  'telling.channel.whatsapp': 'WhatsApp',
+  'telling.quiet': 'Quiet hours',
+  'telling.quiet.on': 'Do not ring at certain hours',
+  'telling.quiet.from': 'From',
+  'telling.quiet.to': 'Until',
+  'telling.quiet.help':
+    'What comes in between waits in your inbox. You are told at the end if it still waits then.',
+  'telling.language': 'Language',
+  'telling.language.device': 'As on this device',
+  'telling.save': 'Save',
+  'telling.saved': 'Saved.',
+  'mute.off': 'Too much? Nothing rings for a day; requests still wait in your inbox.',
+  'mute.on': 'Nothing rings until {until}. Requests wait in your inbox.',
+  'mute.start': 'Mute for 24 hours',
+  'mute.end': 'Ring again',
   'sessions.title': 'Where you are signed in',
   'sessions.lead': 'Someone who is signed in can read and reject. Approving always takes a passkey.',
   'sessions.seen': 'Last seen {at}.',
@@ -292,3 +320,5 @@ export const en = {
   'notFound.title': 'Page not found',
   'notFound.lead': 'There is nothing at this address. What waits for you is in the inbox.',
 } as const
+
+export default en

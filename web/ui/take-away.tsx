@@ -14,8 +14,9 @@ interface Props {
   text: string
   /** The words of the button that does it. */
   action: string
-  /** What is deleted. */
-  path: string
+  /** What is deleted; or else what is done. */
+  path?: string
+  work?: () => Promise<unknown>
   onDone: () => Promise<unknown>
 }
 
@@ -34,12 +35,13 @@ export function TakeAway({ label, of, ...question }: Props) {
 }
 
 function Question(props: Omit<Props, 'label' | 'of'> & { onClose: () => void }) {
-  const { title, text, action, path, onDone, onClose } = props
+  const { title, text, action, path, work, onDone, onClose } = props
   const dialog = useRef<HTMLDialogElement>(null)
   const titleId = useId()
   const close = () => dialog.current?.close()
   const act = useAction(async () => {
-    await remove(path)
+    if (path) await remove(path)
+    await work?.()
     close()
     // The button that opened this is about to go away with what it belonged to.
     focusHeading()

@@ -21,9 +21,7 @@ export function Contacts() {
           </ul>
         )}
       </Loaded>
-      <p class="links">
-        <a href="/alerts">{t('contacts.device')}</a>
-      </p>
+      {contacts.data?.contacts.length === 0 && <p class="quiet">{t('contacts.none')}</p>}
     </section>
   )
 }
