@@ -13,6 +13,7 @@ import { adminFeedbackRoutes, feedbackRoutes } from '#api/feedback.ts'
 import { guardPages } from '#api/guard.ts'
 import { iconRoutes } from '#api/icons.ts'
 import { sessionRoutes } from '#api/sessions.ts'
+import { ownSimulateRoutes, simulateRoutes } from '#api/simulate.ts'
 import { startRoutes } from '#api/start.ts'
 import { tlsRoutes } from '#api/tls.ts'
 import { tokenRoutes } from '#api/tokens.ts'
@@ -51,6 +52,7 @@ import { upstoxBadUrl, upstoxRoutes } from '#protocols/upstox/routes.ts'
 import { expireHandler } from '#requests/expire.ts'
 import { dailyExpiry } from '#requests/expiry.ts'
 import { sweepClients } from '#requests/retire.ts'
+import { simulateHandler } from '#requests/simulate.ts'
 import type { Database } from '#store/database.ts'
 import { migrate } from '#store/migrate.ts'
 import { sql } from '#store/sql.ts'
@@ -172,6 +174,7 @@ export async function startApp({
     iconRoutes(routes, context)
     appRequestRoutes(routes, context)
     deliveryRoutes(routes, context)
+    ownSimulateRoutes(routes, context)
     startRoutes(routes, context)
     liveRoutes(routes, context, hub)
     contactRoutes(routes, context)
@@ -183,6 +186,7 @@ export async function startApp({
     adminFeedbackRoutes(scope as Server, context)
   })
   askRoutes(server, context)
+  simulateRoutes(server, context)
   await upstoxRoutes(server, context)
   await cibaRoutes(server, { ...context, listen: hub.listen })
   if (whatsapp) await whatsappRoutes(server, context, whatsapp)
@@ -195,6 +199,7 @@ export async function startApp({
     startWorker(context, 'notify', notifyHandler({ now, channels })),
     deliver,
     startWorker(context, 'prove', proveHandler(context)),
+    startWorker(context, 'simulate', simulateHandler(context)),
     startWorker(context, 'expire', expireHandler({ now })),
     startWorker(context, 'feedback', feedbackHandler({ now, sends })),
   ]

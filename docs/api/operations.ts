@@ -54,6 +54,7 @@ const APP_FORM = [
   'notifier_refused',
   'redirect_wrong',
   'encryption_key_refused',
+  'client_not_test',
 ] as const satisfies RefusalCode[]
 const OWN_REQUEST = ['request_not_found'] as const satisfies RefusalCode[]
 
@@ -141,6 +142,21 @@ export const operations: Record<string, Operation> = {
     access: 'client',
     answers: { 204: null },
     refusals: [...OWN_REQUEST, 'request_settled'],
+  },
+  'POST /v1/requests/{id}/simulate': {
+    summary: 'Play the person, in test mode',
+    about: 'Of a test app alone: decides as a person would; all that follows is real, and marked as a test.',
+    tag: 'Token requests',
+    access: 'client',
+    answers: { 200: 'Decided' },
+    refusals: [...OWN_REQUEST, ...CLIENT_STATES, 'client_not_test', 'request_settled', 'approval_changed'],
+  },
+  'POST /v1/me/apps/{id}/requests/{request}/simulate': {
+    summary: 'Play the person, as owner of a test app',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 200: 'Decided' },
+    refusals: [...OWN_APP, ...OWN_REQUEST, 'client_not_test', 'request_settled', 'approval_changed'],
   },
   'GET /.well-known/openid-configuration': {
     summary: 'Read what this server can do',

@@ -121,6 +121,9 @@ const AskStatus = Type.Object(
   {
     id: Type.String(),
     status: RequestStatus,
+    test: Type.Boolean({
+      description: 'Asked by an app in test mode: nobody was told, and the answer is simulated',
+    }),
     requested_at: Time('When it was asked'),
     expires_at: Time('When it ends by itself'),
     settled_at: OrNull(Time('When it was decided or ended')),
@@ -332,6 +335,8 @@ const AppCard = of<contract.AppCard>()(
     notifier: OrNull(NotifierCard),
     encryption_key: OrNull(Type.Object({ kid: Type.String(), alg: Type.String() })),
     tls: OrNull(TlsCard),
+    mode: oneOf('live', 'test'),
+    simulate: OrNull(oneOf('approve', 'reject', 'expire', 'ignore', 'block', 'notifier_fails')),
     token_life: OrNull(
       Type.Integer({ description: 'Seconds from the ask; null for the rule of the server' }),
     ),

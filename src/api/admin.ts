@@ -11,7 +11,7 @@ import type { Server } from '#http/server.ts'
 import { addPhone } from '#notices/contacts.ts'
 import { addUser, findUser, type UsersContext } from '#users/users.ts'
 import type { TlsCard } from './contract.ts'
-import { Id, Jwk, Tls } from './shapes.ts'
+import { Id, Jwk, Mode, Simulated, Tls } from './shapes.ts'
 import { tlsCard, tlsFormOf } from './tls.ts'
 
 const Printable = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '^[!-~]+$' })
@@ -32,6 +32,8 @@ const NewClient = Type.Object({
   postback_url: Type.Optional(Type.String({ maxLength: 2_048 })),
   notifier_url: Type.Optional(Type.String({ maxLength: 2_048 })),
   encryption_key: Type.Optional(Jwk),
+  mode: Type.Optional(Mode),
+  simulate: Type.Optional(Simulated),
   // Of an initiator alone; names of CIBA Core 1.0 §4 and RFC 7591 §2.
   backchannel_token_delivery_mode: Type.Optional(Type.String({ maxLength: 10 })),
   backchannel_client_notification_endpoint: Type.Optional(Type.String({ maxLength: 2_048 })),
@@ -81,7 +83,7 @@ export function adminRoutes(
     if (kind === 'individual' && OF_INITIATORS.some((name) => http.body[name] !== undefined)) {
       throw new Refusal('input_invalid', { detail: `${OF_INITIATORS.join(', ')} are for initiators alone.` })
     }
-    const form = formOf(http.body)
+    const form = { ...formOf(http.body), mode: http.body.mode }
     const userId = user_id ? (await findUser(context, user_id)).id : undefined
     const { client, clientSecret, signingSecret } =
       kind === 'initiator'
@@ -133,6 +135,7 @@ const formOf = (body: Static<typeof NewClient>): ClientForm => ({
   postbackUrl: body.postback_url,
   notifierUrl: body.notifier_url,
   encryptionKey: body.encryption_key && JSON.stringify(body.encryption_key),
+  simulate: body.simulate,
 })
 
 const initiatorForm = async (

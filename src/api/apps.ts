@@ -10,6 +10,7 @@ import {
   countSecrets,
   deleteSecret,
   iconSetAt,
+  type Outcome,
   reviewOfClient,
   secretsOfClient,
   tlsOfClient,
@@ -22,7 +23,7 @@ import { confirmOptions, requireConfirmation } from '#users/confirm.ts'
 import type { AppCard, NewAppSecrets } from './contract.ts'
 import { signedIn } from './guard.ts'
 import { ownApp } from './own-app.ts'
-import { Credential, Id, Jwk } from './shapes.ts'
+import { Credential, Id, Jwk, Mode, Simulated } from './shapes.ts'
 import { tlsCard } from './tls.ts'
 
 const MOST_SECRETS = 2
@@ -34,12 +35,18 @@ const Form = {
   postback_url: Url,
   notifier_url: Url,
   encryption_key: Type.Optional(Type.Union([Jwk, Type.Null()])),
+  simulate: Type.Optional(Type.Union([Simulated, Type.Null()])),
   /** Seconds. */
   token_life: Type.Optional(Type.Union([Type.Integer({ minimum: 60, maximum: 86_400 }), Type.Null()])),
 }
 const Name = Type.String({ minLength: 1, maxLength: 80 })
 const Kind = Type.Union([Type.Literal('individual'), Type.Literal('initiator')])
-const NewApp = Type.Object({ name: Name, kind: Type.Optional(Kind), ...Form })
+const NewApp = Type.Object({
+  name: Name,
+  kind: Type.Optional(Kind),
+  mode: Type.Optional(Mode),
+  ...Form,
+})
 const EditedApp = Type.Object({
   name: Type.Optional(Name),
   ...Form,
@@ -72,6 +79,8 @@ export function appRoutes(server: Server, context: RequestContext & ClientsConte
       notifier_url: client.notifierUrl,
       notifier: proof ? { state: proof.state, note: proof.note, checked_at: proof.checkedAt } : null,
       encryption_key: client.encryptionKey ? encryptionKeyCard(client.encryptionKey) : null,
+      mode: client.mode,
+      simulate: client.simulate,
       token_life: client.tokenLifeSeconds,
       tls: tls ? tlsCard(tls) : null,
       created_at: client.createdAt,
@@ -92,8 +101,8 @@ export function appRoutes(server: Server, context: RequestContext & ClientsConte
 
   server.post('/v1/me/apps', { schema: { body: NewApp } }, async (http, reply) => {
     const { userId } = await signedIn(context, http)
-    const { name, kind = 'individual' } = http.body
-    const form = { ...formOf(http.body), name, kind, userId, actor: 'user' as const }
+    const { name, kind = 'individual', mode } = http.body
+    const form = { ...formOf(http.body), name, kind, mode, userId, actor: 'user' as const }
     const made = await registerClient(context, form)
     await checkNotifier(context, made.client)
     const answer: NewAppSecrets = {
@@ -150,10 +159,11 @@ export function appRoutes(server: Server, context: RequestContext & ClientsConte
 
   server.post('/v1/me/apps/:id/secrets', { schema: { params: Id } }, async (http, reply) => {
     const { userId } = await signedIn(context, http)
-    const { id } = await ownApp(context, userId, http.params.id)
+    const client = await ownApp(context, userId, http.params.id)
+    const { id } = client
     const secret = await db.transaction(async (tx) => {
       if ((await countSecrets(tx, id)) >= MOST_SECRETS) throw new Refusal('secrets_full')
-      return addSecret(tx, id, now())
+      return addSecret(tx, client, now())
     })
     return reply.code(201).send({ client_id: id, client_secret: secret } satisfies NewAppSecrets)
   })
@@ -182,6 +192,7 @@ function formOf(body: {
   notifier_url?: string | null
   encryption_key?: object | null
   token_life?: number | null
+  simulate?: Outcome | null
 }): Partial<ClientForm> {
   return {
     ...(body.purpose === undefined ? {} : { purpose: body.purpose }),
@@ -191,6 +202,7 @@ function formOf(body: {
     ...(body.encryption_key === undefined
       ? {}
       : { encryptionKey: body.encryption_key && JSON.stringify(body.encryption_key) }),
+    ...(body.simulate === undefined ? {} : { simulate: body.simulate }),
     ...(body.token_life === undefined ? {} : { tokenLifeSeconds: body.token_life }),
   }
 }

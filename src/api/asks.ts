@@ -1,7 +1,7 @@
-import type { FastifyRequest } from 'fastify'
 import { type Event, eventsOfRequest } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
-import { type AuthenticateContext, authenticateClient } from '#clients/authenticate.ts'
+import type { AuthenticateContext } from '#clients/authenticate.ts'
+import type { Client } from '#clients/store.ts'
 import { attemptsOf, deliveryOfRequest } from '#deliveries/store.ts'
 import type { Server } from '#http/server.ts'
 import { howFarTold } from '#notices/fallback.ts'
@@ -9,6 +9,7 @@ import type { RequestContext } from '#requests/context.ts'
 import { stateAt } from '#requests/state.ts'
 import { requestById, type TokenRequest } from '#requests/store.ts'
 import { withdrawRequest } from '#requests/withdraw.ts'
+import { basicClient } from './basic.ts'
 import { Id } from './shapes.ts'
 
 /** What became of an ask, for the client that asked (HTTP Basic, as at the token endpoint of RFC 6749 §2.3.1). */
@@ -16,28 +17,19 @@ export function askRoutes(server: Server, context: RequestContext & Authenticate
   const { db, now } = context
 
   server.get('/v1/requests/:id', { schema: { params: Id } }, async (http) => {
-    const client = await basicClient(http)
+    const client = await basicClient(context, http)
     const request = await requestById(db, http.params.id)
     if (request?.clientId !== client.id) throw new Refusal('request_not_found')
-    return status(request)
+    return status(request, client)
   })
 
   server.delete('/v1/requests/:id', { schema: { params: Id } }, async (http, reply) => {
-    const client = await basicClient(http)
+    const client = await basicClient(context, http)
     await withdrawRequest(context, client.id, http.params.id)
     return reply.code(204).send()
   })
 
-  async function basicClient(http: FastifyRequest) {
-    const [scheme, encoded = ''] = (http.headers.authorization ?? '').split(' ')
-    const pair = Buffer.from(encoded, 'base64').toString('utf8')
-    const at = pair.indexOf(':')
-    if (scheme?.toLowerCase() !== 'basic' || at < 0 || pair.includes('\0'))
-      throw new Refusal('client_credentials_wrong')
-    return authenticateClient(context, formDecode(pair.slice(0, at)), formDecode(pair.slice(at + 1)))
-  }
-
-  async function status(request: TokenRequest) {
+  async function status(request: TokenRequest, { mode }: Client) {
     const state = stateAt(request, now())
     const delivery = await deliveryOfRequest(db, request.id)
     const attempts = delivery ? await attemptsOf(db, delivery.id) : []
@@ -45,6 +37,7 @@ export function askRoutes(server: Server, context: RequestContext & Authenticate
     return {
       id: request.id,
       status: state,
+      test: mode === 'test',
       requested_at: request.requestedAt,
       expires_at: request.expiresAt,
       settled_at: request.settledAt ?? (state === 'expired' ? request.expiresAt : null),
@@ -74,12 +67,3 @@ export function askRoutes(server: Server, context: RequestContext & Authenticate
 
 /** Times and kinds alone: where the user is, and by what they were told, is not the asker's to know. */
 const forTheAsker = ({ kind, at }: Event) => ({ event: kind, at })
-
-/** RFC 6749 §2.3.1 wants id and secret form-encoded; many clients send them plain, which reads the same for ours. */
-function formDecode(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '))
-  } catch {
-    return text
-  }
-}

@@ -178,6 +178,9 @@ export interface LiveEvent {
 
 export type AppState = 'under_review' | 'active' | 'rejected' | 'expired' | 'disabled'
 
+/** What a person may do with a request, played in test mode. */
+export type SimulatedOutcome = 'approve' | 'reject' | 'expire' | 'ignore' | 'block' | 'notifier_fails'
+
 export interface AppCard {
   client_id: string
   /** individual: asks its owner alone. initiator: asks many users, once the operator has accepted it. */
@@ -199,6 +202,10 @@ export interface AppCard {
   notifier: NotifierCard | null
   /** The key that deliveries are encrypted to, if one is registered. */
   encryption_key: { kid: string; alg: string } | null
+  /** test: tells nobody; how a person would answer is simulated. */
+  mode: 'live' | 'test'
+  /** How each request of a test app is answered by itself; null: it waits for a call that says so. */
+  simulate: SimulatedOutcome | null
   /** Seconds from the ask; null for the server's rule alone. */
   token_life: number | null
   /** TLS of the app's own with its endpoint, if it set some. */

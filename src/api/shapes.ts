@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { OUTCOMES } from '#clients/store.ts'
 
 /** An id in the path. */
 export const Id = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100, pattern: '^[!-~]+$' }) })
@@ -19,3 +20,8 @@ const Pem = Type.Optional(Type.Union([Type.String({ maxLength: 40_000 }), Type.N
 
 /** TLS of an app's own with its endpoint; all of it PEM. */
 export const Tls = Type.Object({ certificate: Pem, private_key: Pem, ca: Pem })
+
+export const Mode = Type.Union([Type.Literal('live'), Type.Literal('test')])
+
+/** What a person may do, played in test mode. */
+export const Simulated = Type.Union(OUTCOMES.map((each) => Type.Literal(each)))

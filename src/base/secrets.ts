@@ -7,6 +7,7 @@ import { crc32 } from 'node:zlib'
  */
 export type SecretPrefix =
   | 'cs_secret'
+  | 'cs_test'
   | 'cs_admin'
   | 'cs_enrol'
   | 'cs_session'
@@ -15,7 +16,8 @@ export type SecretPrefix =
   | 'cs_token'
 
 /** The published form of every secret, for scanners. */
-export const SECRET_PATTERN = /cs_(?:secret|admin|enrol|session|code|tap|token)_[0-9A-Za-z]{43}[0-9A-Za-z]{6}/
+export const SECRET_PATTERN =
+  /cs_(?:secret|test|admin|enrol|session|code|tap|token)_[0-9A-Za-z]{43}[0-9A-Za-z]{6}/
 
 const WHOLE_SECRET = new RegExp(`^${SECRET_PATTERN.source}$`)
 

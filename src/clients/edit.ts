@@ -8,10 +8,11 @@ import { type Client, submitForReview, updateClient } from './store.ts'
 /**
  * What an app would be with a change, before anything is changed.
  *
- * @throws Refusal `client_deleted`, `app_name_missing`, `notifier_refused`, `redirect_wrong`, `encryption_key_refused`
+ * @throws Refusal `client_deleted`, `client_not_test`, `app_name_missing`, `notifier_refused`, `redirect_wrong`, `encryption_key_refused`
  */
 export function planEdit({ urlPolicy }: ClientsContext, client: Client, form: Partial<ClientForm>): Client {
   if (client.deletesAt !== null) throw new Refusal('client_deleted')
+  if (form.simulate && client.mode !== 'test') throw new Refusal('client_not_test')
   return { ...client, ...checkForm({ ...client, ...form }, urlPolicy) }
 }
 

@@ -2,7 +2,7 @@ import { Refusal } from '#base/errors.ts'
 import { parseOutboundUrl, type UrlPolicy } from '#outbound/url.ts'
 import type { Transaction } from '#store/database.ts'
 import { linkUser } from './links.ts'
-import { type ClientForm, type ClientsContext, registerClient } from './register.ts'
+import { type ClientForm, type ClientsContext, type NewClient, registerClient } from './register.ts'
 import { isScopeList, scopeList } from './scopes.ts'
 import {
   AUTH_METHODS,
@@ -34,7 +34,10 @@ export interface InitiatorForm {
  *
  * @throws Refusal `client_metadata_refused`, `notifier_refused`, and what `registerClient` refuses
  */
-export async function registerInitiator(context: ClientsContext, form: ClientForm & InitiatorForm) {
+export async function registerInitiator(
+  context: ClientsContext,
+  form: ClientForm & InitiatorForm & Pick<NewClient, 'mode'>,
+) {
   const metadata = checkMetadata(form, context.urlPolicy)
   const also = async (tx: Transaction, clientId: string) => {
     await insertInitiator(tx, { clientId, ...metadata })

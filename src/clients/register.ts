@@ -8,7 +8,7 @@ import { parseOutboundUrl, type UrlPolicy } from '#outbound/url.ts'
 import type { Database, Transaction } from '#store/database.ts'
 import { readEncryptionKey } from './encryption.ts'
 import { addSigningSecret } from './signing.ts'
-import { type Client, insertClient, insertSecret } from './store.ts'
+import { type Client, insertClient, insertSecret, type Outcome } from './store.ts'
 
 export interface ClientsContext {
   db: Database
@@ -26,12 +26,15 @@ export interface ClientForm {
   notifierUrl?: string | null | undefined
   /** JSON text of a public JWK. */
   encryptionKey?: string | null | undefined
+  /** How requests of a test app are answered by themselves. */
+  simulate?: Outcome | null | undefined
   /** 60 to 86,400; null for the server's rule alone. */
   tokenLifeSeconds?: number | null | undefined
 }
 
 export interface NewClient extends ClientForm {
   kind: Client['kind']
+  mode?: Client['mode'] | undefined
   userId?: string | undefined
   /** Who registers it: its owner, or the operator. */
   actor: 'user' | 'operator'
@@ -49,12 +52,16 @@ export async function registerClient(
   form: NewClient,
   also?: (tx: Transaction, clientId: string) => Promise<void>,
 ) {
+  const isTest = form.mode === 'test'
+  if (form.simulate && !isTest) throw new Refusal('client_not_test')
   const client: Client = {
     id: uuidv7(),
     kind: form.kind,
     userId: form.userId ?? null,
-    // An app of one user asks nobody else; one that asks many is looked at first, unless the operator made it.
-    state: form.kind === 'initiator' && form.actor === 'user' ? 'under_review' : 'active',
+    // An app of one user asks nobody else, and one in test mode asks nobody; one that asks many is looked at first,
+    // unless the operator made it.
+    state: form.kind === 'initiator' && form.actor === 'user' && !isTest ? 'under_review' : 'active',
+    mode: isTest ? 'test' : 'live',
     notifierChangedAt: null,
     deletesAt: null,
     createdAt: now(),
@@ -62,7 +69,7 @@ export async function registerClient(
   }
   return db.transaction(async (tx) => {
     await insertClient(tx, client)
-    const clientSecret = await addSecret(tx, client.id, now())
+    const clientSecret = await addSecret(tx, client, now())
     const signingSecret = await addSigningSecret(tx, {
       vault,
       clientId: client.id,
@@ -83,8 +90,12 @@ export async function registerClient(
 }
 
 /** Makes a secret by which the client authenticates. Only its hash is kept. */
-export async function addSecret(tx: Transaction, clientId: string, now: number): Promise<string> {
-  const secret = newSecret('cs_secret')
+export async function addSecret(
+  tx: Transaction,
+  { id: clientId, mode }: Pick<Client, 'id' | 'mode'>,
+  now: number,
+): Promise<string> {
+  const secret = newSecret(mode === 'test' ? 'cs_test' : 'cs_secret')
   await insertSecret(tx, {
     id: newId('sec'),
     clientId,
@@ -107,6 +118,7 @@ export function checkForm(form: ClientForm, policy: UrlPolicy) {
     postbackUrl: url(form.postbackUrl),
     notifierUrl: url(form.notifierUrl),
     encryptionKey: form.encryptionKey?.trim() ? readEncryptionKey(form.encryptionKey) : null,
+    simulate: form.simulate ?? null,
     tokenLifeSeconds: form.tokenLifeSeconds ?? null,
   }
 }

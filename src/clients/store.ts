@@ -4,6 +4,10 @@ import { sql, twin } from '#store/sql.ts'
 export const CLIENT_STATES = ['under_review', 'active', 'rejected', 'expired', 'disabled'] as const
 export type ClientState = (typeof CLIENT_STATES)[number]
 
+/** What a person may do with a request, played in test mode. */
+export const OUTCOMES = ['approve', 'reject', 'expire', 'ignore', 'block', 'notifier_fails'] as const
+export type Outcome = (typeof OUTCOMES)[number]
+
 /** A registered program that may ask. The pages call it an app. */
 export interface Client {
   id: string
@@ -18,6 +22,10 @@ export interface Client {
   notifierUrl: string | null
   /** Public key (JSON text of a JWK) that deliveries are encrypted to. */
   encryptionKey: string | null
+  /** test: tells nobody, and answers are simulated. Never changed. */
+  mode: 'live' | 'test'
+  /** How each request of a test app is answered by itself; null: it waits for a call that says so. */
+  simulate: Outcome | null
   /** The owner's own limit on an access, from when it was asked for; null for the server's rule alone. */
   tokenLifeSeconds: number | null
   /** The last time that results began to go elsewhere. */
@@ -35,6 +43,8 @@ export const UNSAID = {
   postbackUrl: null,
   notifierUrl: null,
   encryptionKey: null,
+  mode: 'live',
+  simulate: null,
   tokenLifeSeconds: null,
   notifierChangedAt: null,
   deletesAt: null,
@@ -52,10 +62,10 @@ export interface ClientSecret {
 export const insertClient = (tx: Transaction, each: Client) =>
   tx.run(sql`
     insert into clients (id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url,
-                         encryption_key, token_life_seconds, created_at, updated_at)
+                         encryption_key, mode, simulate, token_life_seconds, created_at, updated_at)
     values (${each.id}, ${each.kind}, ${each.userId}, ${each.name}, ${each.state}, ${each.purpose},
-            ${each.redirectUrl}, ${each.postbackUrl}, ${each.notifierUrl}, ${each.encryptionKey}, ${each.tokenLifeSeconds},
-            ${each.createdAt}, ${each.createdAt})
+            ${each.redirectUrl}, ${each.postbackUrl}, ${each.notifierUrl}, ${each.encryptionKey}, ${each.mode},
+            ${each.simulate}, ${each.tokenLifeSeconds}, ${each.createdAt}, ${each.createdAt})
     on conflict (id) do nothing`)
 
 export const updateClient = (tx: Transaction, each: Client, now: number) =>
@@ -64,7 +74,7 @@ export const updateClient = (tx: Transaction, each: Client, now: number) =>
        set name = ${each.name}, purpose = ${each.purpose}, redirect_url = ${each.redirectUrl},
            postback_url = ${each.postbackUrl}, notifier_url = ${each.notifierUrl},
            encryption_key = ${each.encryptionKey}, notifier_changed_at = ${each.notifierChangedAt},
-           token_life_seconds = ${each.tokenLifeSeconds}, updated_at = ${now}
+           simulate = ${each.simulate}, token_life_seconds = ${each.tokenLifeSeconds}, updated_at = ${now}
      where id = ${each.id}`)
 
 export const setClientState = (tx: Transaction, id: string, state: ClientState, now: number) =>
@@ -77,7 +87,7 @@ export const setClientDeletion = (tx: Transaction, id: string, deletesAt: number
 export async function clientById(db: Database, id: string): Promise<Client | undefined> {
   const [client] = await db.read<Client>(sql`
     select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, encryption_key,
-           token_life_seconds, notifier_changed_at, deletes_at, created_at
+           mode, simulate, token_life_seconds, notifier_changed_at, deletes_at, created_at
       from clients where id = ${id}`)
   return client
 }
@@ -86,13 +96,13 @@ export async function clientById(db: Database, id: string): Promise<Client | und
 export const clientInside = (tx: Transaction, id: string) =>
   tx.one<Client>(sql`
     select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, encryption_key,
-           token_life_seconds, notifier_changed_at, deletes_at, created_at
+           mode, simulate, token_life_seconds, notifier_changed_at, deletes_at, created_at
       from clients where id = ${id}`)
 
 export const clientsOfUser = (db: Database, userId: string, now: number) =>
   db.read<Client>(sql`
     select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, encryption_key,
-           token_life_seconds, notifier_changed_at, deletes_at, created_at
+           mode, simulate, token_life_seconds, notifier_changed_at, deletes_at, created_at
       from clients where user_id = ${userId} and (deletes_at is null or deletes_at > ${now}) order by id`)
 
 export const clientsToDelete = (tx: Transaction, now: number, limit: number) =>
@@ -172,7 +182,7 @@ export const settleReview = (
 export const clientsUnderReview = (db: Database, after: string, limit: number) =>
   db.read<Client>(sql`
     select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, encryption_key,
-           token_life_seconds, notifier_changed_at, deletes_at, created_at
+           mode, simulate, token_life_seconds, notifier_changed_at, deletes_at, created_at
       from clients where state = 'under_review' and deletes_at is null and id > ${after} order by id limit ${limit}`)
 
 /** Endpoints of apps that may ask, the newest first. */
@@ -197,7 +207,7 @@ export const insertSecret = (
 export const clientWithSecrets = (db: Database, id: string) =>
   db.read<Client & { secretId: string; hash: Uint8Array }>(sql`
     select clients.id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url,
-           encryption_key, token_life_seconds, notifier_changed_at, deletes_at, clients.created_at,
+           encryption_key, mode, simulate, token_life_seconds, notifier_changed_at, deletes_at, clients.created_at,
            client_secrets.id as secret_id, hash
       from clients join client_secrets on client_secrets.client_id = clients.id
      where clients.id = ${id}`)

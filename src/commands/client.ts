@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { registerInitiator } from '#clients/initiators.ts'
 import { registerClient } from '#clients/register.ts'
+import { OUTCOMES, type Outcome } from '#clients/store.ts'
 import { promiseCheck } from '#deliveries/proof.ts'
 import { findUser } from '#users/users.ts'
 import { withStore } from './store.ts'
@@ -10,7 +11,7 @@ const HELP = `Usage: countersign client add --individual USER_ID | --initiator  
                              [--delivery poll|ping|push] [--notification URL] [--auth-method METHOD]
                              [--scope WORDS] [--link USER_ID]…
                              [--notifier URL] [--encryption-key FILE] [--redirect URL] [--postback URL]
-                             [--purpose TEXT] [--json]
+                             [--purpose TEXT] [--test [--simulate OUTCOME]] [--json]
        countersign client tls CLIENT_ID …        (“countersign client tls --help” tells more)
 
 Registers an app and prints its id and secrets, this once.
@@ -28,6 +29,8 @@ Registers an app and prints its id and secrets, this once.
   --redirect URL        where a browser is sent back after sign-in by way of it
   --postback URL        where your own order updates go; kept for you, not used by the server
   --purpose TEXT        what the app is for
+  --test                in test mode: tells nobody, and a person's answer is simulated (docs/test-mode.md)
+  --simulate OUTCOME    with --test: answers each request by itself: approve, reject, expire, ignore, block, notifier_fails
   --json                print {"client_id", "client_secret", "signing_secret"}
 `
 
@@ -48,6 +51,8 @@ export async function run(args: string[]): Promise<number> {
     redirect: { type: 'string' },
     postback: { type: 'string' },
     purpose: { type: 'string' },
+    test: { type: 'boolean' },
+    simulate: { type: 'string' },
     json: { type: 'boolean' },
   })
   if (!words) return 0
@@ -72,6 +77,8 @@ export async function run(args: string[]): Promise<number> {
       redirectUrl: redirect,
       postbackUrl: postback,
       notifierUrl: notifier,
+      mode: values.test ? ('test' as const) : ('live' as const),
+      simulate: outcomeOf(values.simulate),
       encryptionKey: keyFile === undefined ? undefined : await readKey(keyFile),
     }
     const idOf = async (user: string) => (await findUser(context, user)).id
@@ -112,6 +119,12 @@ export async function run(args: string[]): Promise<number> {
 
 /** Words that say something of an initiator alone. */
 const INITIATOR_WORDS = ['delivery', 'notification', 'auth-method', 'scope', 'link'] as const
+
+function outcomeOf(word: string | undefined): Outcome | undefined {
+  const outcome = OUTCOMES.find((each) => each === word)
+  if (word !== undefined && !outcome) throw new UsageError(`--simulate takes one of: ${OUTCOMES.join(', ')}.`)
+  return outcome
+}
 
 const readKey = (path: string): Promise<string> =>
   readFile(path, 'utf8').catch((cause) => {

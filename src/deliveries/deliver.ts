@@ -79,7 +79,9 @@ export function deliverHandler(context: DeliverContext): Handler {
           'countersign-request': delivery.requestId,
           ...signedHeaders(delivery.id, now(), payload, signing),
         }
-        const result = await outbound.post(delivery.url, headers, payload, signal, { tls }).catch(asFailure)
+        const result = delivery.isFailing
+          ? SIMULATED_FAILURE
+          : await outbound.post(delivery.url, headers, payload, signal, { tls }).catch(asFailure)
         const plain = delivery.contentType === 'application/json' ? payload : undefined
         const answer = { ...describe(result, plain), ...sentOf(headers, plain) }
         return async (tx, isLate): Promise<Outcome> => {
@@ -94,6 +96,9 @@ export function deliverHandler(context: DeliverContext): Handler {
     },
   }
 }
+
+/** In test mode, what an endpoint in trouble would answer. */
+const SIMULATED_FAILURE: Answer = { status: 503, headers: {}, body: 'Simulated in test mode.' }
 
 /** Plans the next attempt, or gives up. */
 async function tryAgain(

@@ -67,20 +67,22 @@ export interface OwedDelivery extends Delivery {
   contentType: ContentType
   sealed: Uint8Array
   proof: NotifierProof['state'] | null
+  /** In test mode: 1 when each attempt is to fail. */
+  isFailing: number
 }
 
 export const queuedDelivery = (tx: Transaction, id: string) =>
   tx.one<OwedDelivery>(
     sql`
       select id, request_id, deliveries.client_id, user_id, token_id, deliveries.url, deliveries.state, expires_at,
-             created_at, settled_at, content_type, sealed, notifier_proofs.state as proof
+             created_at, settled_at, is_failing, content_type, sealed, notifier_proofs.state as proof
         from deliveries join delivery_payloads on delivery_id = deliveries.id
         left join notifier_proofs
           on notifier_proofs.client_id = deliveries.client_id and notifier_proofs.url = deliveries.url
        where deliveries.id = ${id} and deliveries.state = 'queued'`,
     twin`
       select n, deliveries.id, request_id, deliveries.client_id, user_id, token_id, deliveries.url, deliveries.state,
-             expires_at, created_at, settled_at, content_type, sealed, notifier_proofs.state as proof
+             expires_at, created_at, settled_at, is_failing, content_type, sealed, notifier_proofs.state as proof
         from unnest($1::text[]) with ordinality as each (id, n)
         join deliveries on deliveries.id = each.id
         join delivery_payloads on delivery_id = deliveries.id
@@ -105,6 +107,10 @@ export const settleDelivery = (
        where deliveries.id = each.id and deliveries.state = 'queued'
       returning n`,
   )
+
+/** In test mode: lets each attempt of a request's delivery fail, without a call. */
+export const letDeliveryFail = (tx: Transaction, requestId: string) =>
+  tx.run(sql`update deliveries set is_failing = 1 where request_id = ${requestId}`)
 
 export async function deliveryOfRequest(db: Database, requestId: string) {
   const [delivery] = await db.read<Delivery>(sql`

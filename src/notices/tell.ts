@@ -1,6 +1,7 @@
 import { recordEvent } from '#audit/events.ts'
 import { DAY, MINUTE } from '#base/clock.ts'
 import { newId } from '#base/ids.ts'
+import { clientInside } from '#clients/store.ts'
 import { cancel, enqueue } from '#outbox/store.ts'
 import type { Transaction } from '#store/database.ts'
 import { spendBudget } from './budget.ts'
@@ -92,6 +93,7 @@ export async function tellUndelivered(
   { requestId, clientId, userId }: Omit<Telling, 'expiresAt'>,
   now: number,
 ) {
+  if ((await clientInside(tx, clientId))?.mode === 'test') return
   for (const { id: contactId, channel } of await activeContacts(tx, userId)) {
     if (!REPLACING.has(channel)) continue
     const telling = { requestId, clientId, userId, contactId, channel, expiresAt: now + DAY }

@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '#store/database.ts'
 import { sql, twin } from '#store/sql.ts'
 
-export type JobKind = 'notify' | 'deliver' | 'expire' | 'prove' | 'feedback'
+export type JobKind = 'notify' | 'deliver' | 'expire' | 'prove' | 'feedback' | 'simulate'
 
 /** Work promised by a commit. */
 export interface Job {

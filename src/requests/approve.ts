@@ -10,7 +10,7 @@ import { stopTelling } from '#notices/tell.ts'
 import { cancel } from '#outbox/store.ts'
 import type { Transaction } from '#store/database.ts'
 import { issueCode } from '#tokens/codes.ts'
-import { type Grant, keepToken, type NewToken, signToken } from '#tokens/issue.ts'
+import { type Grant, keepToken, type NewToken, signToken, testClaims } from '#tokens/issue.ts'
 import { challengeOf, verifyAssertion } from '#users/passkeys.ts'
 import { notePasskeyUse } from '#users/store.ts'
 import type { RequestContext } from './context.ts'
@@ -84,7 +84,7 @@ export async function approveRequest(
 }
 
 /** The token of a request, and where the client has a key, the payload that is encrypted to it. */
-interface Prepared {
+export interface Prepared {
   token: NewToken
   /** The client's key, as it was then. */
   encryptionKey: string | null
@@ -95,9 +95,11 @@ interface Prepared {
  * Makes what an approval will hand over, before its transaction: encrypting waits for another thread, and meanwhile
  * nobody else could write. A test request hands over nothing; who comes for the result gets it when they come.
  */
-async function prepare(context: RequestContext, request: TokenRequest): Promise<Prepared | undefined> {
+export async function prepare(context: RequestContext, request: TokenRequest): Promise<Prepared | undefined> {
   if (request.delivery === 'none' || request.delivery === 'poll') return undefined
+  const client = await clientById(context.db, request.clientId)
   const grant: Grant = {
+    ...(client?.mode === 'test' ? { claims: testClaims(context.issuer) } : {}),
     requestId: request.id,
     clientId: request.clientId,
     userId: request.userId,
@@ -105,7 +107,6 @@ async function prepare(context: RequestContext, request: TokenRequest): Promise<
     expiresAt: request.tokenExpiresAt,
   }
   const token = signToken(context.issuer, grant)
-  const client = await clientById(context.db, request.clientId)
   const encryptionKey = client?.encryptionKey ?? null
   const isEncrypted = request.delivery === 'notifier' && encryptionKey !== null
   const encrypted = isEncrypted
@@ -115,7 +116,7 @@ async function prepare(context: RequestContext, request: TokenRequest): Promise<
 }
 
 /** Issues the token and sends it on its way. */
-async function handOver(
+export async function handOver(
   tx: Transaction,
   context: RequestContext,
   { request, client, prepared }: { request: TokenRequest; client: Client; prepared: Prepared | undefined },

@@ -99,6 +99,10 @@ export async function verifyEvidence(text: string): Promise<Verdict> {
   }
 }
 
+/** What is kept of an approval in test mode, which nobody signed. It says so, and is never taken for a proof. */
+export const simulatedEvidence = (approval: string, decidedAt: number): string =>
+  JSON.stringify({ v: 1, simulated: true, approval, decided_at: decidedAt })
+
 function parse(text: string): Evidence {
   let evidence: Evidence
   try {
@@ -106,6 +110,8 @@ function parse(text: string): Evidence {
   } catch {
     throw new Error('This is no evidence: the file is not JSON.')
   }
+  if (evidence && 'simulated' in evidence)
+    throw new Error('This approval was simulated in test mode: no passkey signed it.')
   const { approval, nonce, origin, rp_id, passkey, assertion } = evidence ?? {}
   const texts = [approval, nonce, origin, rp_id, passkey?.id, passkey?.public_key]
   texts.push(assertion?.authenticator_data, assertion?.client_data_json, assertion?.signature)

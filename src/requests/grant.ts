@@ -1,6 +1,6 @@
 import { SECOND } from '#base/clock.ts'
 import { ACR, signIdToken } from '#tokens/id-token.ts'
-import { type Issuer, type NewToken, signToken } from '#tokens/issue.ts'
+import { type Issuer, type NewToken, signToken, testClaims } from '#tokens/issue.ts'
 import type { TokenRequest } from './store.ts'
 import { termsOf } from './terms.ts'
 
@@ -11,17 +11,25 @@ export interface Granted {
   scopes: string[]
 }
 
+interface GrantTimes {
+  /** When the user signed, in epoch milliseconds. */
+  authTime: number
+  issuedAt: number
+  lifeMs: number
+  /** The approval was simulated. */
+  isTest?: boolean
+}
+
 /**
  * Signs the tokens of an approved request: the access token is good for as long as the operator says, and never past
  * what the user was shown.
  *
- * @param authTime when the user signed, in epoch milliseconds
  * @param claimsOf further claims of the ID Token, from the text of the access token
  */
 export function grantTokens(
   issuer: Issuer,
   request: TokenRequest,
-  { authTime, issuedAt, lifeMs }: { authTime: number; issuedAt: number; lifeMs: number },
+  { authTime, issuedAt, lifeMs, isTest = false }: GrantTimes,
   claimsOf?: (accessToken: string) => Record<string, string>,
 ): Granted {
   const { id: requestId, clientId, userId } = request
@@ -33,7 +41,12 @@ export function grantTokens(
     userId,
     issuedAt,
     expiresAt,
-    claims: { scope: scopes.join(' '), auth_time: Math.floor(authTime / SECOND), acr: ACR },
+    claims: {
+      ...(isTest ? testClaims(issuer) : {}),
+      scope: scopes.join(' '),
+      auth_time: Math.floor(authTime / SECOND),
+      acr: ACR,
+    },
   })
   const idToken = signIdToken(
     issuer,

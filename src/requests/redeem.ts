@@ -1,6 +1,7 @@
 import { recordEvent } from '#audit/events.ts'
 import { MINUTE, SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
+import { clientInside } from '#clients/store.ts'
 import type { Transaction } from '#store/database.ts'
 import { halfHash } from '#tokens/id-token.ts'
 import { keepToken } from '#tokens/issue.ts'
@@ -100,7 +101,13 @@ async function redeem(
   now: number,
 ): Promise<Granted> {
   await markRedeemed(tx, request.id, now)
-  const times = { authTime: request.settledAt ?? now, issuedAt: now, lifeMs: context.askRules.tokenLifeMs }
+  const client = await clientInside(tx, request.clientId)
+  const times = {
+    authTime: request.settledAt ?? now,
+    issuedAt: now,
+    lifeMs: context.askRules.tokenLifeMs,
+    isTest: client?.mode === 'test',
+  }
   const granted = grantTokens(context.issuer, request, times, (text) => ({ at_hash: halfHash(text) }))
   await keepToken(tx, granted.token)
   await recordEvent(tx, {

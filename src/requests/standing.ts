@@ -54,6 +54,15 @@ export async function noteRejection(tx: Transaction, { userId, clientId }: Pair,
 export const noteApproval = (tx: Transaction, { userId, clientId }: Pair) =>
   tx.run(sql`delete from client_standings where user_id = ${userId} and client_id = ${clientId}`)
 
+/** In test mode a block is felt for as long as it takes to see how the app bears it. */
+const TEST_BLOCK_MS = MINUTE
+
+export const blockInTest = (tx: Transaction, { userId, clientId }: Pair, now: number) =>
+  tx.run(sql`
+    insert into client_standings (user_id, client_id, rejections, paused_until)
+    values (${userId}, ${clientId}, 0, ${now + TEST_BLOCK_MS})
+    on conflict (user_id, client_id) do update set paused_until = excluded.paused_until`)
+
 /** The user says "this was not me": the client may not ask them again until they take it back, and the operator hears. */
 export async function blockClient(
   tx: Transaction,

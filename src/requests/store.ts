@@ -79,13 +79,15 @@ export async function requestById(db: Database, id: string): Promise<TokenReques
   return request
 }
 
-/** All of a user, newest first; `before` is the id that the last page ended with. */
+/** All of a user but what is played in test mode, newest first; `before` is the id that the last page ended with. */
 export async function requestsOfUser(db: Database, userId: string, before: string, limit: number) {
   const settled = await db.read<TokenRequest>(sql`
     select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold, terms,
            requested_at, expires_at, token_expires_at, settled_at
       from token_requests
-     where user_id = ${userId} and state <> 'pending' and id < ${before} order by id desc limit ${limit}`)
+     where user_id = ${userId} and state <> 'pending' and id < ${before}
+       and not exists (select 1 from clients where clients.id = client_id and mode = 'test')
+     order by id desc limit ${limit}`)
   const pending = await pendingOfUser(db, userId, before, limit)
   return [...pending, ...settled].sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, limit)
 }
@@ -95,7 +97,13 @@ export const pendingOfUser = (db: Database, userId: string, before: string, limi
     select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold, terms,
            requested_at, expires_at, token_expires_at, settled_at
       from token_requests
-     where user_id = ${userId} and state = 'pending' and id < ${before} order by id desc limit ${limit}`)
+     where user_id = ${userId} and state = 'pending' and id < ${before}
+       and not exists (select 1 from clients where clients.id = client_id and mode = 'test')
+     order by id desc limit ${limit}`)
+
+/** In test mode: ends the time of a pending request. */
+export const endRequestNow = (tx: Transaction, id: string, at: number) =>
+  tx.run(sql`update token_requests set expires_at = ${at} where id = ${id} and state = 'pending'`)
 
 type Asker = Pick<Client, 'id' | 'kind' | 'userId'>
 
@@ -176,6 +184,7 @@ export const settledOfUser = (db: Database, userId: string, state: Settled, befo
            requested_at, expires_at, token_expires_at, settled_at
       from token_requests
      where user_id = ${userId} and state <> 'pending' and state = ${state} and id < ${before}
+       and not exists (select 1 from clients where clients.id = client_id and mode = 'test')
      order by id desc limit ${limit}`)
 
 /** How many of a pair wait now. */

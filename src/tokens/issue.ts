@@ -32,7 +32,12 @@ export interface TokenClaims {
   /** When the user authenticated, in epoch seconds. */
   auth_time?: number
   acr?: string
+  /** Of an approval that was simulated. No resource server may take such a token for a real one. */
+  test?: true
 }
+
+/** What marks a token of test mode: an audience that no resource server is. */
+export const testClaims = ({ audience }: Issuer): TokenClaims => ({ aud: `test:${audience}`, test: true })
 
 /** A token that is signed and not yet kept. The text is for the caller to hand over, and kept nowhere. */
 export interface NewToken {

@@ -53,7 +53,9 @@ export async function tokenById(db: Database, id: string): Promise<Token | undef
 export const tokensOfUser = (db: Database, userId: string, limit: number) =>
   db.read<Token>(sql`
     select id, request_id, client_id, user_id, claims, state, issued_at, expires_at, revoked_at
-      from tokens where user_id = ${userId} order by id desc limit ${limit}`)
+      from tokens where user_id = ${userId}
+       and not exists (select 1 from clients where clients.id = client_id and mode = 'test')
+     order by id desc limit ${limit}`)
 
 export const activeTokensOfRequest = (tx: Transaction, requestId: string) =>
   tx.all<{ id: string }>(sql`select id from tokens where request_id = ${requestId} and state = 'active'`)

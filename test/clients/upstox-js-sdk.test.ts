@@ -133,3 +133,14 @@ test("the bytes that Upstox's Python SDK sends are understood", async () => {
   })
   assert.equal(answer.status, 200)
 })
+
+test('in test mode the same SDK asks, and the token comes without a phone', async () => {
+  const form = { user_id: person.userId, notifier_url: receiver.url, mode: 'test', simulate: 'approve' }
+  const client = await server.addClient(form)
+  const before = receiver.posts.length
+  const { error, data } = await ask(client.client_secret, client.client_id)
+  assert.equal(error, null)
+  assert.equal(data?.status, 'success')
+  const post = (await receiver.received(before + 1)).at(-1)
+  assert.equal(JSON.parse(post?.body ?? '').client_id, client.client_id)
+})

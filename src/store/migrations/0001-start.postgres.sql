@@ -65,6 +65,9 @@ create table clients (
   redirect_url text collate "C",
   postback_url text collate "C",
   notifier_url text collate "C",
+  -- test: tells nobody, and a person's answer is simulated; of which kind, where no call says it.
+  mode text collate "C" not null default 'live' check (mode in ('live', 'test')),
+  simulate text collate "C" check (simulate in ('approve', 'reject', 'expire', 'ignore', 'block', 'notifier_fails')),
   -- The owner's own limit, shorter than the server's; null for the server's alone.
   token_life_seconds bigint check (token_life_seconds between 60 and 86400),
   -- The operator's word on an app that asks many users: on which day, by whom, and why not.
@@ -353,6 +356,8 @@ create table deliveries (
   expires_at bigint not null,
   created_at bigint not null,
   settled_at bigint,
+  -- In test mode: no attempt leaves the server, each one fails.
+  is_failing bigint not null default 0,
   check ((state = 'queued') = (settled_at is null))
 );
 
@@ -414,7 +419,7 @@ create table feedback_forwards (
 -- outbox
 create table outbox (
   id text collate "C" primary key,
-  kind text collate "C" not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback')),
+  kind text collate "C" not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback', 'simulate')),
   ref text collate "C" not null,
   lane text collate "C" not null,
   due_at bigint not null,

@@ -64,6 +64,9 @@ create table clients (
   redirect_url text,
   postback_url text,
   notifier_url text,
+  -- test: tells nobody, and a person's answer is simulated; of which kind, where no call says it.
+  mode text not null default 'live' check (mode in ('live', 'test')),
+  simulate text check (simulate in ('approve', 'reject', 'expire', 'ignore', 'block', 'notifier_fails')),
   -- The owner's own limit, shorter than the server's; null for the server's alone.
   token_life_seconds integer check (token_life_seconds between 60 and 86400),
   -- The operator's word on an app that asks many users: on which day, by whom, and why not.
@@ -352,6 +355,8 @@ create table deliveries (
   expires_at integer not null,
   created_at integer not null,
   settled_at integer,
+  -- In test mode: no attempt leaves the server, each one fails.
+  is_failing integer not null default 0,
   check ((state = 'queued') = (settled_at is null))
 ) strict, without rowid;
 
@@ -413,7 +418,7 @@ create table feedback_forwards (
 -- outbox
 create table outbox (
   id text primary key,
-  kind text not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback')),
+  kind text not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback', 'simulate')),
   ref text not null,
   lane text not null,
   due_at integer not null,
