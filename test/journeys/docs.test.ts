@@ -76,6 +76,17 @@ describe('the documents in a browser', () => {
     await accessible(page, 'samples')
   })
 
+  test('a reader without an account tells what is missing', async () => {
+    await using device = await browser.newDevice(server.origin, { width: 320 })
+    const { page } = device
+    await device.open('/docs/webhooks')
+    await page.getByLabel('What did you look for and not find?').fill('How often?')
+    await page.getByRole('button', { name: 'Send' }).click()
+    await page.getByText('Thank you. It has arrived.').waitFor()
+    const [kept] = await server.select('select user_id, page, text from feedback')
+    assert.deepEqual({ ...kept }, { user_id: null, page: '/docs/webhooks', text: 'How often?' })
+  })
+
   test('on paper there are all languages and no controls', async () => {
     await using device = await browser.newDevice(server.origin)
     await device.open('/docs/samples')
