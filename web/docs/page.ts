@@ -24,7 +24,15 @@ const GROUPS: Record<string, readonly string[]> = {
     'feedback',
     'performance',
   ],
-  'How it works': ['architecture', 'states', 'evidence', 'stability'],
+  'How it works': [
+    'architecture',
+    'states',
+    'telling',
+    'evidence',
+    'stability',
+    'webhooks-requirements',
+    'soak',
+  ],
   More: [],
 }
 const API = 'API reference'

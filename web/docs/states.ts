@@ -10,15 +10,19 @@ export function drawStates(text: string): string {
     }
   }
   const columns = Map.groupBy(ranks.keys(), (state) => ranks.get(state) ?? 0)
-  const widest = Math.max(...ways.map(({ why }) => why.length), 4)
-  const step = BOX + 56 + widest * LETTER
+  /** Where a column begins: behind the longest words on the ways that lead to it. */
+  const edge = (rank: number): number => {
+    if (rank === 0) return 2
+    const words = ways.filter(({ from }) => ranks.get(from) === rank - 1).map(({ why }) => why.length)
+    return edge(rank - 1) + BOX + 52 + Math.max(...words, 4) * LETTER
+  }
   const place = new Map<string, { x: number; y: number }>()
   for (const [rank, states] of columns) {
     states.forEach((state, i) => {
-      place.set(state, { x: 2 + rank * step, y: 2 + i * ROW })
+      place.set(state, { x: edge(rank), y: 2 + i * ROW })
     })
   }
-  const width = Math.max(...columns.keys()) * step + BOX + 4
+  const width = edge(Math.max(...columns.keys())) + BOX + 4
   const height = Math.max(...[...columns.values()].map((states) => states.length)) * ROW - (ROW - HEIGHT) + 4
   const at = (state: string) => place.get(state) ?? { x: 0, y: 0 }
 
@@ -52,7 +56,7 @@ export function readWays(text: string): { from: string; to: string; why: string 
 const BOX = 128
 const HEIGHT = 36
 const ROW = 56
-const LETTER = 7
+const LETTER = 6.6
 
 const escapeText = (text: string) =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
