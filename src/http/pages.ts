@@ -50,6 +50,9 @@ const PAGES = [
   '/alerts',
   '/authorize',
   '/apps',
+  '/apps/new',
+  '/apps/:id',
+  '/apps/:id/:part',
 ]
 
 /**

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { startBrowser } from '../support/browser.ts'
+import { fits } from './fits.ts'
 import { approve, approveButton, headed, read, startStage } from './stage.ts'
 
 const browser = await startBrowser()
@@ -41,7 +42,8 @@ for (const locale of ['en-IN', 'hi-IN']) {
       for (const summary of await page.locator('summary').all()) await summary.click()
       await fits(page, path)
     }
-    await page.locator('.panel > .button.plain').click()
+    await open(`/apps/${stage.app.client_id}/keys`)
+    await page.locator('table + .button').click()
     await page.locator('.once').waitFor()
     await fits(page, 'secrets')
 
@@ -142,29 +144,3 @@ async function tabTo(page: Page, name: string) {
 }
 
 const focusedText = (page: Page) => page.evaluate(() => document.activeElement?.textContent)
-
-/** Nothing is wider than the window, and no text is cut off. */
-async function fits(page: Page, what: string) {
-  const before = page.viewportSize()
-  for (const width of [320, 1280]) {
-    await page.setViewportSize({ width, height: 800 })
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme })
-      const found = await page.evaluate(() => {
-        const cut = [...document.querySelectorAll<HTMLElement>('main *, header *')]
-          .filter((each) => !each.closest('.unseen, input') && each.getClientRects().length > 0)
-          .filter((each) => {
-            const { left, right } = each.getBoundingClientRect()
-            const isClipping = getComputedStyle(each).overflowX !== 'visible'
-            return right > innerWidth + 1 || left < -1 || (isClipping && each.scrollWidth > each.clientWidth)
-          })
-        return {
-          over: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-          cut: cut.map((each) => `${each.tagName} ${each.className} ${each.textContent}`),
-        }
-      })
-      assert.deepEqual(found, { over: 0, cut: [] }, `${what} at ${width} px, ${colorScheme}`)
-    }
-  }
-  if (before) await page.setViewportSize(before)
-}

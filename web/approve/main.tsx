@@ -16,7 +16,9 @@ const later = <P,>(load: () => Promise<P>) => lazy(async () => (await Promise.al
 const EnrolPage = later(() => import('./enrol.tsx').then((page) => page.EnrolPage))
 const SecurityPage = later(() => import('./security.tsx').then((page) => page.SecurityPage))
 const AlertsPage = later(() => import('../alerts/alerts.tsx').then((page) => page.AlertsPage))
-const AppsPage = later(() => import('../console/apps.tsx').then((page) => page.AppsPage))
+const AppsPage = later(() => import('../console/pages.ts').then((page) => page.AppsPage))
+const NewAppPage = later(() => import('../console/pages.ts').then((page) => page.NewAppPage))
+const AppPage = later(() => import('../console/pages.ts').then((page) => page.AppPage))
 
 function Pages() {
   return (
@@ -30,6 +32,9 @@ function Pages() {
           <Route path="/security" component={SecurityPage} />
           <Route path="/alerts" component={AlertsPage} />
           <Route path="/apps" component={AppsPage} />
+          <Route path="/apps/new" component={NewAppPage} />
+          <Route path="/apps/:id" component={AppPage} />
+          <Route path="/apps/:id/:part" component={AppPage} />
           <Route path="/enrol" component={EnrolPage} />
           <Route path="/sign-in" component={SignInPage} />
           <Route path="/authorize" component={AuthorizePage} />

@@ -1,4 +1,3 @@
-import type { AppCard, NewAppSecrets } from '../../src/api/contract.ts'
 import { useAction } from '../ui/action.ts'
 import { post } from '../ui/api.ts'
 import { Button } from '../ui/button.tsx'
@@ -6,24 +5,18 @@ import { Failure } from '../ui/failure.tsx'
 import { when } from '../ui/format.ts'
 import { TakeAway } from '../ui/take-away.tsx'
 import { t } from '../ui/text.ts'
-
-interface Props {
-  app: AppCard
-  path: string
-  reload: () => Promise<void>
-  onSecrets: (secrets: NewAppSecrets) => void
-}
+import type { PartProps } from './app-page.tsx'
 
 /** The secrets of an app by their first characters. Two may be live at once, so one can be replaced without a gap. */
-export function AppSecrets({ app, path, reload, onSecrets }: Props) {
+export function AppSecrets({ app, path, reload, onSecrets }: PartProps) {
   const add = useAction(async () => {
     const { client_secret } = await post<{ client_secret: string }>(`${path}/secrets`)
     onSecrets({ client_id: app.client_id, client_secret })
     await reload()
   })
   return (
-    <>
-      <h3>{t('secrets.title')}</h3>
+    <section>
+      <h2>{t('secrets.client')}</h2>
       <table>
         <thead>
           <tr>
@@ -65,6 +58,6 @@ export function AppSecrets({ app, path, reload, onSecrets }: Props) {
         {t('secrets.add')}
         <span class="unseen"> {app.name}</span>
       </Button>
-    </>
+    </section>
   )
 }

@@ -1,43 +1,45 @@
-import { useState } from 'preact/hooks'
-import type { AppCard, NewAppSecrets } from '../../src/api/contract.ts'
-import { post } from '../ui/api.ts'
+import type { AppCard } from '../../src/api/contract.ts'
 import { FeedbackForm } from '../ui/feedback.tsx'
+import { when } from '../ui/format.ts'
 import { Heading } from '../ui/heading.tsx'
 import { Loaded, useLoad } from '../ui/load.tsx'
 import { Shell } from '../ui/shell.tsx'
 import { t } from '../ui/text.ts'
-import { AppForm, type AppTexts } from './app-form.tsx'
-import { AppPanel } from './app-panel.tsx'
-import { NewSecrets } from './new-secrets.tsx'
+import { AppIcon } from './icon.tsx'
+import { stateOf } from './state.ts'
+import './console.css'
 
-/** My apps: the programs of this user that may ask for access to the user's own account. */
+/** My apps: the programs of this user that may ask. */
 export function AppsPage() {
   const apps = useLoad<{ apps: AppCard[] }>('/v1/me/apps')
-  const [secrets, setSecrets] = useState<NewAppSecrets>()
-
-  const create = async ({ name, ...rest }: AppTexts) => {
-    const given = Object.fromEntries(Object.entries(rest).filter(([, text]) => text))
-    setSecrets(await post<NewAppSecrets>('/v1/me/apps', { name, ...given }))
-    await apps.reload()
-  }
-
   return (
     <Shell isWide>
       <Heading title={t('apps.title')} />
-      <p class="lead">{t('apps.lead')}</p>
-      {secrets && <NewSecrets secrets={secrets} onDone={() => setSecrets(undefined)} />}
       <Loaded from={apps}>
         {({ apps: all }) => (
           <>
-            {all.map((app) => (
-              <AppPanel key={app.client_id} app={app} reload={apps.reload} onSecrets={setSecrets} />
-            ))}
-            {!secrets && (
-              <details class="panel" open={all.length === 0}>
-                <summary>{t('apps.new')}</summary>
-                <AppForm action={t('apps.create')} save={create} />
-              </details>
-            )}
+            <p class="lead">{all.length ? t('apps.lead') : t('apps.empty')}</p>
+            {all.length === 0 && <p>{t('apps.emptyNext')}</p>}
+            <ul class="cards">
+              {all.map((app) => (
+                <li key={app.client_id} class="card app-card">
+                  <AppIcon app={app} />
+                  <div>
+                    <a class="whole" href={`/apps/${app.client_id}`}>
+                      <bdi>{app.name}</bdi>
+                    </a>
+                    <p class="quiet">
+                      {stateOf(app)} {t('app.created', { at: when(app.created_at) })}
+                    </p>
+                  </div>
+                </li>
+              ))}
+            </ul>
+            <p>
+              <a class="button primary" href="/apps/new">
+                {t('apps.new')}
+              </a>
+            </p>
           </>
         )}
       </Loaded>

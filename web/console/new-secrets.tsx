@@ -4,8 +4,10 @@ import { Button } from '../ui/button.tsx'
 import { Copy } from '../ui/copy.tsx'
 import { t } from '../ui/text.ts'
 
+export type ShownOnce = Pick<NewAppSecrets, 'client_id'> & Partial<NewAppSecrets>
+
 /** Secrets, this once. They leave the page only when their owner says so. */
-export function NewSecrets({ secrets, onDone }: { secrets: NewAppSecrets; onDone: () => void }) {
+export function NewSecrets({ secrets, onDone }: { secrets: ShownOnce; onDone: () => void }) {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => heading.current?.focus(), [secrets])
 

@@ -22,8 +22,7 @@ export function Notifier({ app, notifier: { state, note }, path, reload }: Props
   })
   const test = useAction(async () => setTrial(await post<TrialCard>(`${path}/test-delivery`)))
   return (
-    <div>
-      <h3>{t('notifier.title')}</h3>
+    <div class="app-state">
       <p role="status">{t(`notifier.${state}`)}</p>
       {note && <p>{note}</p>}
       {state !== 'proven' && (

@@ -28,7 +28,7 @@ async function call<T>(method: string, path: string, body?: object): Promise<T> 
   const response = await fetch(path, {
     method,
     credentials: 'same-origin',
-    ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    ...(body && contentOf(body)),
   }).catch((cause) => {
     throw new Error(t('error.unreachable'), { cause })
   })
@@ -41,6 +41,12 @@ async function call<T>(method: string, path: string, body?: object): Promise<T> 
   if (!response.ok) throw new ApiProblem(await problemOf(response))
   return response.status === 204 ? (undefined as T) : response.json()
 }
+
+/** A file goes as it is, all else as JSON. */
+const contentOf = (body: object) =>
+  body instanceof Blob
+    ? { headers: { 'content-type': body.type }, body }
+    : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
 
 /** A 401 of these means a wrong passkey or link, not that a session is missing. */
 const isDoor = (path: string) => /^\/v1\/(session|enrolment)\b/.test(path)

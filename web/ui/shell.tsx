@@ -14,6 +14,9 @@ const places: [path: string, name: Extract<Key, `nav.${string}`>][] = [
   ['/apps', 'nav.apps'],
 ]
 
+/** A page below a place is of that place. */
+const isAt = (path: string, to: string) => path === to || (to !== '/' && path.startsWith(`${to}/`))
+
 /** The frame of every page of someone who is signed in. */
 export function Shell({ children, isWide }: { children: ComponentChildren; isWide?: boolean }) {
   const { path } = useLocation()
@@ -29,7 +32,7 @@ export function Shell({ children, isWide }: { children: ComponentChildren; isWid
         </a>
         <nav aria-label={t('nav.label')}>
           {places.map(([to, name]) => (
-            <a key={to} href={to} {...(path === to && { 'aria-current': 'page' })}>
+            <a key={to} href={to} {...(isAt(path, to) && { 'aria-current': 'page' })}>
               {t(name)}
               {to === '/' && <Count />}
             </a>
