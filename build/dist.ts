@@ -1,7 +1,7 @@
 // Makes `dist/`, what the npm package runs: Node strips no types under node_modules, so they are taken out here. The tree
 // is the one of the clone, so every path between its files stays true.
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
@@ -10,7 +10,8 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const ASSETS = ['src/store/migrations', 'web/dist', 'demo/initiator', 'demo/whatsapp-simulator']
 
 /** `#store/sql.ts` means the compiled file here; the nearest package.json decides that. */
-const PACKAGE = { type: 'module', imports: { '#*.ts': './src/*.js' } }
+const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'))
+const PACKAGE = { version, type: 'module', imports: { '#*.ts': './src/*.js' } }
 
 if (!existsSync(`${ROOT}web/dist/index.html`)) {
   console.error('The pages are not built yet. Run: npm run build')

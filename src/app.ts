@@ -41,10 +41,12 @@ import { callLimit } from '#http/limits.ts'
 import { pageRoutes } from '#http/pages.ts'
 import { closeServer, createServer, type Server } from '#http/server.ts'
 import type { Channel } from '#notices/channel.ts'
+import { countChannels } from '#notices/counts.ts'
 import { notifyHandler } from '#notices/send.ts'
 import { tellUndelivered } from '#notices/tell.ts'
 import { createOutbound } from '#outbound/dial.ts'
 import { createPolicy } from '#outbound/policy.ts'
+import { announceNode } from '#outbox/nodes.ts'
 import { startWorker } from '#outbox/worker.ts'
 import { cibaRoutes } from '#protocols/ciba/routes.ts'
 import { upstoxPayload } from '#protocols/upstox/payload.ts'
@@ -60,8 +62,9 @@ import { openSqlite } from '#store/sqlite.ts'
 import { openSigningKeys } from '#tokens/keys.ts'
 import { sweepUsers } from '#users/sweep.ts'
 import { webauthn } from '#users/webauthn.ts'
-import { type Config, SettingError, whatsappSettings } from './config.ts'
+import { type Config, SettingError, settingsInForce, whatsappSettings } from './config.ts'
 import { openAdminKey, openVapidKey, openVault } from './keys.ts'
+import { release } from './release.ts'
 
 export interface App {
   /** Where it is reached by people: the public origin. */
@@ -128,6 +131,7 @@ export async function startApp({
   const issuer = { issuer: origin, audience: config.tokenAudience ?? origin, keys }
   const stopping = new AbortController()
   const uses = gatherSecretUses({ db, now, log })
+  const counts = countChannels({ db, now, log })
   const context = {
     db,
     now,
@@ -182,7 +186,14 @@ export async function startApp({
     feedbackRoutes(routes, { ...context, ways: [...sends.keys()] })
   })
   await server.register(async (scope) => {
-    adminRoutes(scope as Server, context, adminKey.hash)
+    adminRoutes(scope as Server, {
+      ...context,
+      adminKeyHash: adminKey.hash,
+      freshMs: config.operatorFresh,
+      reenrolWaitMs: config.reenrolWait,
+      channelNames: () => [...channels.keys()],
+      settings: () => settingCards(config),
+    })
     adminFeedbackRoutes(scope as Server, context)
   })
   askRoutes(server, context)
@@ -194,9 +205,10 @@ export async function startApp({
   documentRoutes(server, { folder: pages, isSecure: origin.startsWith('https:') })
   await pageRoutes(server, { folder: pages, isSecure: origin.startsWith('https:') })
 
+  const node = await announceNode(context, await release())
   const deliver = startWorker(context, 'deliver', deliverHandler({ ...context, onGivenUp: tellUndelivered }))
   const workers = [
-    startWorker(context, 'notify', notifyHandler({ now, channels })),
+    startWorker(context, 'notify', notifyHandler({ now, channels, counts })),
     deliver,
     startWorker(context, 'prove', proveHandler(context)),
     startWorker(context, 'simulate', simulateHandler(context)),
@@ -232,11 +244,16 @@ export async function startApp({
       await Promise.all(workers.map((worker) => worker.stop()))
       await uses.stop()
       keys.stop()
+      await counts.stop()
+      await node.stop()
       await outbound.close()
       await db.close()
     },
   }
 }
+
+const settingCards = (config: Config) =>
+  settingsInForce(config).map(({ isSecret, ...each }) => ({ ...each, secret: isSecret }))
 
 async function openVapid(
   { db, now, vault, site }: { db: Database; now: Clock; vault: Vault; site: { origin: string } },

@@ -156,6 +156,21 @@ const settings = {
     about: 'States that the proxy itself refuses private addresses. Without it no proxy may be set.',
     example: '1',
   }),
+  operatorFresh: always({
+    env: 'OPERATOR_FRESH',
+    parse: duration,
+    fallback: '10m',
+    about: 'How long after a passkey an operator may change something without showing it again.',
+    example: '5m',
+  }),
+  reenrolWait: always({
+    env: 'REENROL_WAIT',
+    parse: duration,
+    fallback: '24h',
+    about:
+      'How long a new enrolment link waits for somebody who has a passkey. They are told at once, and can call it off.',
+    example: '48h',
+  }),
   trustProxy: setting({
     env: 'TRUST_PROXY',
     parse: list,
@@ -301,6 +316,13 @@ const settings = {
     about: 'Name of the approved message template.',
     example: 'access_request_v1',
   }),
+  whatsappAccountTemplate: setting({
+    env: 'WHATSAPP_ACCOUNT_TEMPLATE',
+    parse: text,
+    about:
+      'Name of an approved template for news of the account itself, with two variables in its body: what happens, and when. Without it such news does not go by WhatsApp.',
+    example: 'account_news_v1',
+  }),
   whatsappTemplateLanguage: always({
     env: 'WHATSAPP_TEMPLATE_LANGUAGE',
     parse: text,
@@ -356,15 +378,47 @@ export class SettingError extends Error {
   override readonly name = 'SettingError'
 }
 
+/** A setting as it is in force. */
+export interface SettingInForce {
+  name: string
+  about: string
+  /** As it was written; null where it is a secret, or not set. */
+  value: string | null
+  isSecret: boolean
+  /** Where it stands: a variable, a file that a variable names, the file of settings, or nowhere. */
+  source: 'environment' | 'secret_file' | 'settings_file' | 'default' | 'unset'
+}
+
+const inForce = new WeakMap<Config, SettingInForce[]>()
+
+/** What was read, and from where; a secret is named and not shown. */
+export const settingsInForce = (config: Config): SettingInForce[] => inForce.get(config) ?? []
+
+/** Settings that are secrets, or may hold one. */
+const HIDDEN = new Set(['MASTER_KEY', 'MASTER_KEY_COMMAND'])
+
 /** Reads all settings from the environment, and from the file that it names. @throws SettingError */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const env = { ...parseEnv(fromFile(environment, 'COUNTERSIGN_CONFIG_FILE') ?? ''), ...environment }
   const known = new Set<string>()
   const config: Record<string, unknown> = {}
+  const shown: SettingInForce[] = []
   for (const [key, each] of Object.entries(settings) as [string, Setting<unknown>][]) {
     const name = `COUNTERSIGN_${each.env}`
     known.add(name).add(`${name}_FILE`)
-    const given = env[name] || (each.isSecret ? fromFile(env, `${name}_FILE`) : undefined) || each.fallback
+    const written = env[name] || (each.isSecret ? fromFile(env, `${name}_FILE`) : undefined)
+    const given = written || each.fallback
+    const isSecret = each.isSecret === true || HIDDEN.has(each.env)
+    const source = !written
+      ? each.fallback === undefined
+        ? 'unset'
+        : 'default'
+      : environment[name]
+        ? 'environment'
+        : env[name]
+          ? 'settings_file'
+          : 'secret_file'
+    shown.push({ name, about: each.about, value: isSecret ? null : (given ?? null), isSecret, source })
     if (given === undefined) continue
     try {
       config[key] = each.parse(given)
@@ -392,6 +446,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       'COUNTERSIGN_FEEDBACK_MAIL needs a mail server. Example: COUNTERSIGN_SMTP=smtp://countersign:secret@mail.example.com:587',
     )
   }
+  inForce.set(config as Config, shown)
   return config as Config
 }
 
@@ -421,6 +476,7 @@ export function whatsappSettings(config: Config): WhatsappSettings | undefined {
     verifyToken: whatsappVerifyToken,
     templateName: config.whatsappTemplate,
     templateLanguage: config.whatsappTemplateLanguage,
+    accountTemplateName: config.whatsappAccountTemplate,
   }
 }
 

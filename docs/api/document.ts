@@ -158,7 +158,7 @@ const ACCESS_REFUSALS: Record<Access, readonly RefusalCode[]> = {
   client: ['client_credentials_wrong'],
   token: [],
   user: ['not_signed_in'],
-  admin: ['admin_key_wrong'],
+  admin: ['admin_key_wrong', 'not_operator'],
   meta: [],
 }
 

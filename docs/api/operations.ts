@@ -34,7 +34,8 @@ export const tags = {
   'Signing in': 'Passkeys and sessions. For our own pages; may change in any release.',
   Approvals: 'What a user sees and decides. For our own pages; may change in any release.',
   'My apps': 'Apps of the user who is signed in, and their deliveries. For our own pages.',
-  Operator: 'Users, apps and the state of the server, by the admin key.',
+  Operator:
+    'Users, apps, the audit log and the state of the server: by the admin key, or on our own pages by the role operator (auditor to look).',
   Channels: 'Where messengers report. Not for anybody else.',
   Server: 'Health, and these documents.',
 } as const
@@ -82,6 +83,16 @@ const POST_ALONE = {
   answers: {},
   oauth: [[405, 'invalid_request']],
 } as const
+const EVENT_FILTER = {
+  kind: 'What happened',
+  actor: 'Who: `user`, `client`, `operator`, `system`, or a channel',
+  actor_id: 'Which operator',
+  user_id: 'Of this user',
+  client_id: 'Of this app',
+  request_id: 'Of this request',
+  from: 'Not before, epoch milliseconds',
+  to: 'Not after, epoch milliseconds',
+}
 
 /** Every operation there is, by method and path. One that is served and not named here fails `npm run check`. */
 export const operations: Record<string, Operation> = {
@@ -277,7 +288,7 @@ export const operations: Record<string, Operation> = {
     tag: 'Signing in',
     access: 'anyone',
     answers: { 200: 'EnrolmentOptions' },
-    refusals: ['enrolment_invalid', 'cross_origin', 'too_many_requests'],
+    refusals: ['enrolment_invalid', 'enrolment_waits', 'cross_origin', 'too_many_requests'],
   },
   'POST /v1/enrolment': {
     summary: 'Keep a first passkey and sign in',
@@ -285,7 +296,13 @@ export const operations: Record<string, Operation> = {
     access: 'anyone',
     answers: { 201: 'SignedIn' },
     headers: { 'set-cookie': 'The session' },
-    refusals: ['enrolment_invalid', 'assertion_refused', 'cross_origin', 'too_many_requests'],
+    refusals: [
+      'enrolment_invalid',
+      'enrolment_waits',
+      'assertion_refused',
+      'cross_origin',
+      'too_many_requests',
+    ],
   },
   'POST /v1/session/options': {
     summary: 'Begin to sign in',
@@ -304,6 +321,26 @@ export const operations: Record<string, Operation> = {
   },
   'DELETE /v1/session': {
     summary: 'Sign out',
+    tag: 'Signing in',
+    access: 'user',
+    answers: { 204: null },
+  },
+  'POST /v1/session/confirm/options': {
+    summary: 'Ask for a passkey once more',
+    tag: 'Signing in',
+    access: 'user',
+    answers: { 200: 'Options' },
+  },
+  'POST /v1/session/confirm': {
+    summary: 'Show a passkey once more',
+    about: 'For a while operators may then change something.',
+    tag: 'Signing in',
+    access: 'user',
+    answers: { 204: null },
+    refusals: ['passkey_needed', 'assertion_refused'],
+  },
+  'DELETE /v1/me/enrolment': {
+    summary: 'Call off a link that would replace my passkeys',
     tag: 'Signing in',
     access: 'user',
     answers: { 204: null },
@@ -451,7 +488,14 @@ export const operations: Record<string, Operation> = {
     tag: 'Approvals',
     access: 'user',
     answers: { 200: 'Decided' },
-    refusals: [...OWN_REQUEST, 'request_settled', 'review_expired', 'approval_changed', 'assertion_refused'],
+    refusals: [
+      ...OWN_REQUEST,
+      'request_settled',
+      'review_expired',
+      'approval_changed',
+      'assertion_refused',
+      'user_disabled',
+    ],
   },
   'POST /v1/me/requests/{id}/reject': {
     summary: 'Reject',
@@ -793,6 +837,110 @@ export const operations: Record<string, Operation> = {
     access: 'admin',
     answers: { 204: null },
     refusals: OWN_APP,
+  },
+
+  'GET /v1/admin/users': {
+    summary: 'List users',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 200: 'AdminUsers' },
+    parameters: {
+      q: 'Part of a handle, a name or an id',
+      cursor: '`next` of the last page',
+      has_role: 'Only operators and auditors',
+    },
+  },
+  'GET /v1/admin/users/{id}': {
+    summary: 'Show a user',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 200: 'AdminUserDetail' },
+    refusals: ['user_not_found'],
+  },
+  'POST /v1/admin/users/{id}/state': {
+    summary: 'Disable or enable a user',
+    about:
+      'Disabling ends sessions and enrolment links, withdraws open requests, revokes tokens and takes back deliveries. Enabling brings none of that back.',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 204: null },
+    refusals: ['user_not_found', 'own_account'],
+  },
+  'POST /v1/admin/users/{id}/role': {
+    summary: 'Give a user a role',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 204: null },
+    refusals: ['user_not_found', 'last_operator'],
+  },
+  'POST /v1/admin/users/{id}/enrolment': {
+    summary: 'Make a new enrolment link',
+    about:
+      'Older links stop working. For a user with a passkey it works only after a wait, of which they are told on every contact; used, it replaces their passkeys and ends their sessions.',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 201: 'EnrolmentLink' },
+    refusals: ['user_not_found', 'user_disabled', 'own_account'],
+  },
+  'DELETE /v1/admin/users/{id}/enrolment': {
+    summary: 'Call off an enrolment link',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 204: null },
+  },
+  'GET /v1/admin/clients': {
+    summary: 'List apps',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 200: 'AdminClients' },
+    parameters: {
+      q: 'Part of a name or an id',
+      state: 'Only in this state',
+      cursor: '`next` of the last page',
+    },
+  },
+  'GET /v1/admin/reviews': {
+    summary: 'List apps that wait for a review',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 200: 'AdminClients' },
+    parameters: { cursor: '`next` of the last page' },
+  },
+  'POST /v1/admin/clients/{id}/review': {
+    summary: 'Accept or reject an app',
+    about: 'A rejection needs a reason, which its owner reads.',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 204: null },
+    refusals: ['client_not_found', 'client_reviewed', 'review_note_missing'],
+  },
+  'GET /v1/admin/health': {
+    summary: 'Show how the server is',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 200: 'ServerHealth' },
+  },
+  'GET /v1/admin/settings': {
+    summary: 'Show the settings in force',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 200: 'Settings' },
+  },
+  'GET /v1/admin/events': {
+    summary: 'Search the audit log',
+    about:
+      'Newest first. A page may be short, even empty, and still have a next one: it looks at so much of the log at a time.',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 200: 'Events' },
+    parameters: { ...EVENT_FILTER, cursor: '`next` of the last page' },
+  },
+  'GET /v1/admin/events/export': {
+    summary: 'Take the audit log along',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 200: 'text/csv' },
+    parameters: { ...EVENT_FILTER, format: '`csv` (RFC 4180) or `ndjson`' },
   },
 
   'GET /channels/whatsapp/webhook': {

@@ -228,12 +228,16 @@ const EnrolmentOptions = of<contract.EnrolmentOptions>()(
   }),
 )
 const SignedIn = Type.Object({ user_id: Type.String() })
+const Role = of<contract.Role>()(oneOf('owner', 'operator', 'auditor'))
 const Me = of<contract.Me>()(
   Type.Object({
     user_id: Type.String(),
     handle: Type.String(),
     name: OrNull(Type.String()),
+    role: Role,
     session_id: Type.String(),
+    by_passkey: Type.Boolean({ description: 'Whether a passkey vouches for this session' }),
+    new_link: OrNull(Type.Object({ works_at: Time('When the link begins to replace the passkeys') })),
     channels: Type.Array(Type.String()),
   }),
 )
@@ -493,6 +497,119 @@ const NewUser = Type.Object({
   enrolment_url: Text('One-time link by which the user makes the first passkey'),
 })
 
+const UserState = oneOf('active', 'disabled')
+const adminUserCard = {
+  id: Type.String(),
+  handle: Type.String(),
+  name: OrNull(Type.String()),
+  state: UserState,
+  role: Role,
+  passkeys: Type.Integer({ description: 'How many; none: invited, and has not come yet' }),
+  created_at: Time('When it was added'),
+  last_seen_at: OrNull(Time('Last use of a session that still stands')),
+}
+const AdminUserCard = of<contract.AdminUserCard>()(Type.Object(adminUserCard))
+const AdminUserDetail = of<contract.AdminUserDetail>()(
+  Type.Object({
+    ...adminUserCard,
+    contacts: Type.Array(ContactCard),
+    link: OrNull(
+      Type.Object({
+        created_at: Time('When it was made'),
+        works_at: Time('When it begins to work'),
+        expires_at: Time('When it ends'),
+      }),
+    ),
+  }),
+)
+const EnrolmentLink = of<contract.EnrolmentLink>()(
+  Type.Object({
+    enrolment_url: Text('One-time link, shown this once'),
+    works_at: Time('When it begins to work'),
+    expires_at: Time('When it ends'),
+    told: Type.Integer({ description: 'On how many contacts its user is told of it' }),
+  }),
+)
+const AdminClientCard = of<contract.AdminClientCard>()(
+  Type.Object({
+    id: Type.String(),
+    kind: oneOf('individual', 'initiator'),
+    name: Type.String(),
+    state: oneOf('under_review', 'active', 'rejected', 'expired', 'disabled'),
+    purpose: OrNull(Type.String()),
+    owner: OrNull(Type.Object({ id: Type.String(), handle: Type.String(), name: OrNull(Type.String()) })),
+    notifier_url: OrNull(Type.String()),
+    redirect_url: OrNull(Type.String()),
+    review_note: OrNull(Text('Why it was turned down')),
+    deletes_at: OrNull(Time('When it is deleted for good')),
+    created_at: Time('When it was registered'),
+    last_used_at: OrNull(Time('When one of its secrets was last used')),
+  }),
+)
+const Failures = Type.Array(
+  Type.Object({ kind: Type.String(), count: Type.Integer(), last_at: Time('The last one') }),
+)
+const ServerHealth = of<contract.ServerHealth>()(
+  Type.Object({
+    now: Time('By the clock of the server'),
+    reviews_waiting: Type.Integer(),
+    channels: Type.Array(
+      Type.Object({
+        name: Type.String(),
+        on: Type.Boolean(),
+        sent: Type.Integer({ description: 'Taken in the last 24 hours' }),
+        last_sent_at: OrNull(Time('The last one that was taken')),
+        failures: Failures,
+      }),
+    ),
+    queues: Type.Array(
+      Type.Object({
+        kind: Type.String(),
+        queued: Type.Integer({ description: 'All, also those whose time has not come' }),
+        due: Type.Integer({ description: 'Due and taken by nobody' }),
+        leased: Type.Integer({ description: 'Taken by a worker' }),
+        oldest_due_at: OrNull(Time('Since when the oldest is due')),
+        oldest_leased_at: OrNull(Time('Since when the oldest is taken')),
+      }),
+    ),
+    nodes: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        host: Type.String(),
+        version: Type.String(),
+        engine: Type.String(),
+        runtime: Type.String(),
+        started_at: Time('Its start'),
+        seen_at: Time('Its last word'),
+        alive: Type.Boolean(),
+      }),
+    ),
+  }),
+)
+const SettingCard = of<contract.SettingCard>()(
+  Type.Object({
+    name: Type.String(),
+    about: Type.String(),
+    value: OrNull(Text('Null for a secret, or where nothing is set')),
+    secret: Type.Boolean(),
+    source: oneOf('environment', 'secret_file', 'settings_file', 'default', 'unset'),
+  }),
+)
+const EventCard = of<contract.EventCard>()(
+  Type.Object({
+    seq: Type.Integer(),
+    at: Time('When'),
+    kind: Type.String(),
+    actor: Text('`user`, `client`, `operator`, `system`, or a channel'),
+    actor_id: OrNull(Text('Which operator: the id of a user, `admin_key` or `command_line`')),
+    user_id: OrNull(Type.String()),
+    client_id: OrNull(Type.String()),
+    request_id: OrNull(Type.String()),
+    detail: OrNull(Type.String()),
+    address: OrNull(Type.String()),
+  }),
+)
+
 const List = <S extends TSchema>(name: string, schema: S) => Type.Object({ [name]: Type.Array(schema) })
 const Page = <S extends TSchema>(name: string, schema: S) =>
   Type.Object({ [name]: Type.Array(schema), next: OrNull(Text('Cursor of the next page, null on the last')) })
@@ -554,6 +671,17 @@ export const shapes = {
   NewUser,
   FeedbackCard,
   Feedback: Page('feedback', FeedbackCard),
+  AdminUserCard,
+  AdminUsers: Page('users', AdminUserCard),
+  AdminUserDetail,
+  EnrolmentLink,
+  AdminClientCard,
+  AdminClients: Page('clients', AdminClientCard),
+  ServerHealth,
+  SettingCard,
+  Settings: List('settings', SettingCard),
+  EventCard,
+  Events: Page('events', EventCard),
   PushKey: Type.Object({ public_key: Text('VAPID (RFC 8292), base64url') }),
   PushContact: Type.Object({ id: Type.String(), is_new: Type.Boolean() }),
   Opened: Type.Object({ request_id: Type.String() }),

@@ -65,7 +65,7 @@ export function contactRoutes(server: Server, context: UsersContext) {
   })
 }
 
-const contactCard = ({ id, channel, address, label, state, createdAt }: Contact): ContactCard => ({
+export const contactCard = ({ id, channel, address, label, state, createdAt }: Contact): ContactCard => ({
   id,
   channel,
   // The endpoint of a browser is a capability and means nothing to people.

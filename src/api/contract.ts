@@ -103,7 +103,12 @@ export interface Me {
   user_id: string
   handle: string
   name: string | null
+  role: Role
   session_id: string
+  /** Whether this session was opened, or confirmed, by a passkey; else the operator's sign-in provider vouches for it. */
+  by_passkey: boolean
+  /** A link that will replace this user's passkeys, from when it works on; they can call it off. */
+  new_link: { works_at: number } | null
   /** Channels on which this user is told, besides the open page. */
   channels: string[]
 }
@@ -372,4 +377,114 @@ export interface FeedbackCard {
     note: string | null
     at: number
   }[]
+}
+
+// For operators
+
+export type Role = 'owner' | 'operator' | 'auditor'
+
+/** A page of a list; `next` is the cursor of the next one, null on the last. */
+export type Page<Name extends string, Card> = { [N in Name]: Card[] } & { next: string | null }
+
+export interface AdminUserCard {
+  id: string
+  handle: string
+  name: string | null
+  state: 'active' | 'disabled'
+  role: Role
+  /** How many; none: they were invited and have not come yet. */
+  passkeys: number
+  created_at: number
+  last_seen_at: number | null
+}
+
+export interface AdminUserDetail extends AdminUserCard {
+  contacts: ContactCard[]
+  /** An enrolment link that was not used yet. */
+  link: { created_at: number; works_at: number; expires_at: number } | null
+}
+
+/** A one-time link, shown this once. */
+export interface EnrolmentLink {
+  enrolment_url: string
+  works_at: number
+  expires_at: number
+  /** On how many contacts its user is told of it. */
+  told: number
+}
+
+export interface AdminClientCard {
+  id: string
+  kind: 'individual' | 'initiator'
+  name: string
+  state: AppState
+  purpose: string | null
+  owner: { id: string; handle: string; name: string | null } | null
+  notifier_url: string | null
+  redirect_url: string | null
+  review_note: string | null
+  deletes_at: number | null
+  created_at: number
+  /** When one of its secrets was last used. */
+  last_used_at: number | null
+}
+
+/** How sending goes on a channel; the counts are of the last 24 hours. */
+export interface ChannelHealth {
+  name: string
+  on: boolean
+  sent: number
+  last_sent_at: number | null
+  failures: { kind: string; count: number; last_at: number }[]
+}
+
+export interface QueueHealth {
+  kind: string
+  queued: number
+  due: number
+  leased: number
+  oldest_due_at: number | null
+  oldest_leased_at: number | null
+}
+
+export interface NodeCard {
+  id: string
+  host: string
+  version: string
+  engine: string
+  runtime: string
+  started_at: number
+  seen_at: number
+  alive: boolean
+}
+
+export interface ServerHealth {
+  now: number
+  reviews_waiting: number
+  channels: ChannelHealth[]
+  queues: QueueHealth[]
+  nodes: NodeCard[]
+}
+
+export interface SettingCard {
+  name: string
+  about: string
+  /** As it was written; null for a secret, or where nothing is set. */
+  value: string | null
+  secret: boolean
+  source: 'environment' | 'secret_file' | 'settings_file' | 'default' | 'unset'
+}
+
+export interface EventCard {
+  seq: number
+  at: number
+  kind: string
+  actor: string
+  /** Which operator: the id of a user, `admin_key` or `command_line`. */
+  actor_id: string | null
+  user_id: string | null
+  client_id: string | null
+  request_id: string | null
+  detail: string | null
+  address: string | null
 }

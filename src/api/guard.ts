@@ -16,11 +16,15 @@ export const signedIn = (context: UsersContext, http: FastifyRequest) =>
 export function guardPages(server: Server, { site }: UsersContext) {
   server.addHook('onRequest', async (http) => {
     if (http.method === 'GET' || http.method === 'HEAD') return
-    if (http.headers.origin !== site.origin) {
-      const detail = `This call must come from our own pages at ${site.origin}.`
-      throw new Refusal('cross_origin', { detail })
-    }
+    requireOwnPages(http, { site })
   })
+}
+
+/** @throws Refusal `cross_origin` */
+export function requireOwnPages(http: FastifyRequest, { site }: Pick<UsersContext, 'site'>) {
+  if (http.headers.origin === site.origin) return
+  const detail = `This call must come from our own pages at ${site.origin}.`
+  throw new Refusal('cross_origin', { detail })
 }
 
 /** Where the caller is, for the user's own list of sessions and the timeline. */

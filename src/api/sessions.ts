@@ -4,11 +4,13 @@ import { Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
 import { sessionCookie, setCookie } from '#http/cookies.ts'
 import type { Server } from '#http/server.ts'
-import { contactsOfUser, deleteContactsOfSession } from '#notices/store.ts'
+import { contactsOfUser, deleteContactsOfSession, deleteContactsOfSessions } from '#notices/store.ts'
 import type { Transaction } from '#store/database.ts'
+import { confirmOptions, confirmSession, PRESENCE } from '#users/confirm.ts'
 import { addPasskey, enrol, enrolmentOptions, morePasskeyOptions } from '#users/enrol.ts'
+import { callOffEnrolment } from '#users/renew.ts'
 import { SESSION_IDLE_MS, SESSION_LIFE_MS, signIn, signInOptions } from '#users/sessions.ts'
-import { deletePasskey, deleteSession, passkeysOfUser, sessionsOfUser } from '#users/store.ts'
+import { deletePasskey, deleteSession, openEnrolment, passkeysOfUser, sessionsOfUser } from '#users/store.ts'
 import { requireUser, type UsersContext } from '#users/users.ts'
 import type { EnrolmentOptions, Me, PasskeyCard, SessionCard } from './contract.ts'
 import { deviceOf, signedIn } from './guard.ts'
@@ -42,7 +44,14 @@ export function sessionRoutes(server: Server, context: SessionContext) {
     context.limitStranger(http.ip)
     const { token, credential, label } = http.body
     const passkey = credential as unknown as RegistrationResponseJSON
-    const made = await enrol(context, token, passkey, labelOf(label), deviceOf(http))
+    const made = await enrol(
+      context,
+      token,
+      passkey,
+      labelOf(label),
+      deviceOf(http),
+      deleteContactsOfSessions,
+    )
     return startSession(reply, made.userId, made.sessionSecret)
   })
 
@@ -68,10 +77,39 @@ export function sessionRoutes(server: Server, context: SessionContext) {
   })
 
   server.get('/v1/me', async (http): Promise<Me> => {
-    const { id, userId, handle, name } = await signedIn(context, http)
+    const { id, userId, handle, name, role, passkeyAt } = await signedIn(context, http)
     const contacts = await contactsOfUser(db, userId)
+    const link = await openEnrolment(db, userId, now())
     const channels = contacts.filter(({ state }) => state === 'active').map(({ channel }) => channel)
-    return { user_id: userId, handle, name, session_id: id, channels }
+    return {
+      user_id: userId,
+      handle,
+      name,
+      role,
+      session_id: id,
+      by_passkey: passkeyAt !== null,
+      new_link: link ? { works_at: link.worksAt } : null,
+      channels,
+    }
+  })
+
+  // Whoever still has a passkey need not lose it to a link they did not ask for.
+  server.delete('/v1/me/enrolment', async (http, reply) => {
+    const { userId } = await signedIn(context, http)
+    await callOffEnrolment(context, userId, {})
+    return reply.code(204).send()
+  })
+
+  server.post('/v1/session/confirm/options', async (http) => {
+    const { userId } = await signedIn(context, http)
+    return { options: await confirmOptions(context, userId, PRESENCE) }
+  })
+
+  const confirmation = { schema: { body: Type.Object({ credential: Credential }) } }
+  server.post('/v1/session/confirm', confirmation, async (http, reply) => {
+    const session = await signedIn(context, http)
+    await confirmSession(context, session, http.body.credential as unknown as AuthenticationResponseJSON)
+    return reply.code(204).send()
   })
 
   server.get('/v1/me/passkeys', async (http) => {

@@ -25,3 +25,11 @@ export const Mode = Type.Union([Type.Literal('live'), Type.Literal('test')])
 
 /** What a person may do, played in test mode. */
 export const Simulated = Type.Union(OUTCOMES.map((each) => Type.Literal(each)))
+/** Text of plain characters without spaces. */
+export const Printable = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '^[!-~]+$' })
+
+/** Where the last page ended. */
+export const Cursor = Type.Optional(Type.String({ maxLength: 100, pattern: '^[!-~]+$' }))
+
+/** What a person types into a search, as a pattern for `like … escape '!'` on lower case. */
+export const likePattern = (text: string) => `%${text.trim().toLowerCase().replace(/[!%_]/g, '!$&')}%`

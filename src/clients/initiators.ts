@@ -27,6 +27,8 @@ export interface InitiatorForm {
   userId?: string | undefined
   /** Ids of users who have linked it already. */
   links?: readonly string[]
+  /** Which operator registers it. */
+  actorId?: string
 }
 
 /**

@@ -8,9 +8,10 @@ export async function judgeClient(
   { db, now }: Pick<ClientsContext, 'db' | 'now'>,
   id: string,
   state: ClientState,
+  by: string,
 ) {
   await db.transaction(async (tx) => {
     if ((await setClientState(tx, id, state, now())) === 0) throw new Refusal('client_not_found')
-    await recordEvent(tx, { kind: `app_${state}`, actor: 'operator', clientId: id, at: now() })
+    await recordEvent(tx, { kind: `app_${state}`, actor: 'operator', actorId: by, clientId: id, at: now() })
   })
 }

@@ -38,6 +38,8 @@ export interface NewClient extends ClientForm {
   userId?: string | undefined
   /** Who registers it: its owner, or the operator. */
   actor: 'user' | 'operator'
+  /** Which operator. */
+  actorId?: string
 }
 
 /**
@@ -79,6 +81,7 @@ export async function registerClient(
     await recordEvent(tx, {
       kind: 'app_registered',
       actor: form.actor,
+      ...(form.actorId ? { actorId: form.actorId } : {}),
       clientId: client.id,
       ...(client.userId ? { userId: client.userId } : {}),
       detail: client.name,

@@ -5,7 +5,7 @@ import { clientById, settleReview } from './store.ts'
 
 export interface Verdict {
   state: 'active' | 'rejected'
-  /** Who decides, as the operator's log knows them. */
+  /** Which operator decides. */
   by: string
   /** Why not, for the owner to read; needed to reject. */
   note?: string | null | undefined
@@ -34,6 +34,7 @@ export async function reviewClient(
     await recordEvent(tx, {
       kind: state === 'active' ? 'app_accepted' : 'app_rejected',
       actor: 'operator',
+      actorId: by,
       clientId: id,
       ...(reviewed.userId ? { userId: reviewed.userId } : {}),
       detail: why ?? reviewed.name,

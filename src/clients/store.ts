@@ -159,6 +159,11 @@ export async function reviewOfClient(db: Database, id: string): Promise<ClientRe
   return review
 }
 
+/** Whether anybody has judged it, inside a transaction. */
+export const reviewInside = (tx: Transaction, id: string) =>
+  tx.one<{ reviewedAt: number }>(sql`
+    select reviewed_at from clients where id = ${id} and reviewed_at is not null`)
+
 /** Has the operator look at an app that asks many users, again if need be. */
 export const submitForReview = (tx: Transaction, id: string, now: number) =>
   tx.run(sql`
@@ -191,6 +196,44 @@ export async function notifierUrls(db: Database, limit: number): Promise<string[
     select notifier_url from clients
      where state = 'active' and notifier_url is not null order by id desc limit ${limit}`)
   return rows.map(({ notifierUrl }) => notifierUrl)
+}
+
+/** An app as operators see it. */
+export interface ClientRow extends Client {
+  lastUsedAt: number | null
+  reviewNote: string | null
+  reviewedAt: number | null
+}
+
+/**
+ * Apps whose name or id holds a text, newest first.
+ *
+ * @param pattern lower case, for `like`, with `!` before what is meant as it stands
+ * @param state empty for all
+ * @param before the id that the last page ended with
+ */
+export const clientsLike = (
+  db: Database,
+  {
+    pattern,
+    state,
+    before,
+    limit,
+  }: { pattern: string; state: ClientState | ''; before: string; limit: number },
+) =>
+  db.read<ClientRow>(sql`
+    select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, encryption_key,
+           token_life_seconds, notifier_changed_at, deletes_at, created_at, review_note, reviewed_at,
+           (select max(last_used_at) from client_secrets where client_id = clients.id) as last_used_at
+      from clients
+     where id < ${before} and (${state} = '' or state = ${state})
+       and (lower(name) like ${pattern} escape '!' or lower(id) like ${pattern} escape '!')
+     order by id desc limit ${limit}`)
+
+export async function countUnderReview(db: Database): Promise<number> {
+  const [row] = await db.read<{ count: number }>(sql`
+    select count(*) as count from clients where state = 'under_review' and deletes_at is null`)
+  return row?.count ?? 0
 }
 
 // Secrets

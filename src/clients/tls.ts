@@ -39,6 +39,7 @@ export async function setClientTls(
   clientId: string,
   form: TlsForm,
   actor: 'user' | 'operator',
+  actorId?: string,
 ): Promise<ClientTls> {
   const { key, ...read } = readTls(form, now())
   const id = newId('tls')
@@ -49,7 +50,14 @@ export async function setClientTls(
     await putClientTls(tx, tls)
     const { certificate, authorities } = tlsCards(tls)
     const detail = [certificate, ...authorities].flatMap((each) => each?.subject ?? []).join('; ')
-    await recordEvent(tx, { kind: 'app_tls_set', actor, clientId, detail: detail.slice(0, 300), at: now() })
+    await recordEvent(tx, {
+      kind: 'app_tls_set',
+      actor,
+      ...(actorId ? { actorId } : {}),
+      clientId,
+      detail: detail.slice(0, 300),
+      at: now(),
+    })
   })
   return tls
 }
@@ -59,11 +67,18 @@ export const removeClientTls = (
   { db, now }: Pick<ClientsContext, 'db' | 'now'>,
   clientId: string,
   actor: 'user' | 'operator',
+  actorId?: string,
 ) =>
   db.transaction(async (tx) => {
     if (!(await clientInside(tx, clientId))) throw new Refusal('client_not_found')
     if ((await deleteClientTls(tx, clientId)) === 0) return
-    await recordEvent(tx, { kind: 'app_tls_removed', actor, clientId, at: now() })
+    await recordEvent(tx, {
+      kind: 'app_tls_removed',
+      actor,
+      ...(actorId ? { actorId } : {}),
+      clientId,
+      at: now(),
+    })
   })
 
 /** What of a client's TLS is shown. */

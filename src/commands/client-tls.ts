@@ -3,6 +3,7 @@ import { Refusal } from '#base/errors.ts'
 import { clientById } from '#clients/store.ts'
 import { removeClientTls, setClientTls, tlsCards } from '#clients/tls.ts'
 import { promiseCheck } from '#deliveries/proof.ts'
+import { COMMAND_LINE } from '#users/roles.ts'
 import { withStore } from './store.ts'
 import { readWords, UsageError } from './usage.ts'
 
@@ -39,8 +40,8 @@ export async function run(args: string[]): Promise<number> {
   const said = await withStore(async (context) => {
     const client = await clientById(context.db, id)
     if (!client) throw new Refusal('client_not_found')
-    const tls = values.remove ? undefined : await setClientTls(context, id, form, 'operator')
-    if (!tls) await removeClientTls(context, id, 'operator')
+    const tls = values.remove ? undefined : await setClientTls(context, id, form, 'operator', COMMAND_LINE)
+    if (!tls) await removeClientTls(context, id, 'operator', COMMAND_LINE)
     await promiseCheck(context, client)
     if (!tls) return [`${client.name} has no TLS of its own any more.`]
     const { certificate, authorities } = tlsCards(tls)

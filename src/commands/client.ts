@@ -3,6 +3,7 @@ import { registerInitiator } from '#clients/initiators.ts'
 import { registerClient } from '#clients/register.ts'
 import { OUTCOMES, type Outcome } from '#clients/store.ts'
 import { promiseCheck } from '#deliveries/proof.ts'
+import { COMMAND_LINE } from '#users/roles.ts'
 import { findUser } from '#users/users.ts'
 import { withStore } from './store.ts'
 import { readWords, UsageError } from './usage.ts'
@@ -79,6 +80,7 @@ export async function run(args: string[]): Promise<number> {
       notifierUrl: notifier,
       mode: values.test ? ('test' as const) : ('live' as const),
       simulate: outcomeOf(values.simulate),
+      actorId: COMMAND_LINE,
       encryptionKey: keyFile === undefined ? undefined : await readKey(keyFile),
     }
     const idOf = async (user: string) => (await findUser(context, user)).id

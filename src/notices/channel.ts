@@ -1,4 +1,4 @@
-import type { Contact, Notice } from './store.ts'
+import type { AccountNotice, Contact, Notice } from './store.ts'
 
 /** What a user is told: that something waits, who asks, and where to look. No scope, no reason, no code. */
 export interface Message {
@@ -15,6 +15,17 @@ export interface Message {
   expiresAt: number
 }
 
+/** News of the user's own account, which has to do with no request. */
+export interface AccountMessage {
+  noticeId: string
+  about: AccountNotice['about']
+  address: string
+  contact: Contact
+  /** When what is told of begins. */
+  at: number
+  expiresAt: number
+}
+
 /** A way to tell a user, played by somebody else's messenger. */
 export interface Channel {
   readonly name: string
@@ -27,6 +38,12 @@ export interface Channel {
    * @throws ChannelFailed
    */
   send(message: Message, signal: AbortSignal): Promise<{ externalId?: string }>
+  /**
+   * Sends news of the account once. A channel without it cannot say such a thing.
+   *
+   * @throws ChannelFailed
+   */
+  sendAccount?(message: AccountMessage, signal: AbortSignal): Promise<unknown>
 }
 
 /** Channels whose messages stay on the screen, and can be replaced once the request is settled. */

@@ -2,18 +2,23 @@ import { recordEvent } from '#audit/events.ts'
 import type { Clock } from '#base/clock.ts'
 import { clientInside } from '#clients/store.ts'
 import { jitter } from '#outbox/backoff.ts'
-import type { Handler, Outcome } from '#outbox/worker.ts'
+import type { Job } from '#outbox/store.ts'
+import type { Attempt, Handler, Outcome } from '#outbox/worker.ts'
 import type { Transaction } from '#store/database.ts'
 import { type Channel, ChannelFailed } from './channel.ts'
+import type { ChannelCounts } from './counts.ts'
 import { bringNextForward } from './fallback.ts'
 import { advanceNotice } from './progress.ts'
 import { noticeSettingsInside } from './settings.ts'
 import {
+  type AccountNotice,
+  accountNoticeById,
   type Contact,
   contactById,
   type Notice,
   noteExternalId,
   noticeById,
+  setAccountNoticeState,
   setContactState,
   setNoticeState,
 } from './store.ts'
@@ -24,10 +29,11 @@ const MOST_ATTEMPTS = 6
 interface NotifyOptions {
   now: Clock
   channels: ReadonlyMap<string, Channel>
+  counts: Pick<ChannelCounts, 'note'>
 }
 
 /** Sends what is to be told, by the channel of its contact. */
-export function notifyHandler({ now, channels }: NotifyOptions): Handler {
+export function notifyHandler({ now, channels, counts }: NotifyOptions): Handler {
   return {
     slots: 32,
     laneSlots: 16,
@@ -35,7 +41,8 @@ export function notifyHandler({ now, channels }: NotifyOptions): Handler {
 
     async start(tx, job) {
       const notice = await noticeById(tx, job.ref)
-      if (notice?.state !== 'queued' || notice.expiresAt <= now()) return undefined
+      if (!notice) return startAccount(tx, job)
+      if (notice.state !== 'queued' || notice.expiresAt <= now()) return undefined
       const channel = channels.get(notice.channel)
       const contact = await contactById(tx, notice.contactId)
       const client = await clientInside(tx, notice.clientId)
@@ -56,6 +63,7 @@ export function notifyHandler({ now, channels }: NotifyOptions): Handler {
       }
       return async (signal) => {
         const sent = await channel.send(message, signal).catch((fault) => asFailure(fault))
+        counts.note(notice.channel, sent instanceof ChannelFailed ? sent.kind : 'sent')
         return async (tx, isLate): Promise<Outcome> => {
           if (isLate) return { done: true }
           if (!(sent instanceof ChannelFailed)) {
@@ -64,16 +72,66 @@ export function notifyHandler({ now, channels }: NotifyOptions): Handler {
             return { done: true }
           }
           if (sent.isGone) await loseContact(tx, contact, now())
-          const again = now() + jitter(Math.max(sent.retryAfterMs ?? 0, 4 ** (job.attempt - 1) * 1_000))
-          if (sent.retryAfterMs !== undefined && job.attempt < MOST_ATTEMPTS && again < notice.expiresAt) {
-            return { repeatAt: again }
-          }
+          const again = nextTry(job, sent, notice)
+          if (again !== undefined) return { repeatAt: again }
           await fail(tx, notice, sent.kind, now())
           return { done: true }
         }
       }
     },
   }
+
+  /** The same for news of an account. */
+  async function startAccount(tx: Transaction, job: Job): Promise<Attempt | undefined> {
+    const notice = await accountNoticeById(tx, job.ref)
+    if (notice?.state !== 'queued' || notice.expiresAt <= now()) return undefined
+    const { id, about, at, expiresAt } = notice
+    const channel = channels.get(notice.channel)
+    const contact = await contactById(tx, notice.contactId)
+    if (!channel?.sendAccount || contact?.state !== 'active') {
+      await failAccount(tx, notice, 'channel_off', now())
+      return undefined
+    }
+    const message = { noticeId: id, about, address: contact.address, contact, at, expiresAt }
+    return async (signal) => {
+      const sent = await channel.sendAccount?.(message, signal).catch((fault) => asFailure(fault))
+      counts.note(notice.channel, sent instanceof ChannelFailed ? sent.kind : 'sent')
+      return async (tx, isLate): Promise<Outcome> => {
+        if (isLate) return { done: true }
+        if (!(sent instanceof ChannelFailed)) {
+          await setAccountNoticeState(tx, id, 'sent', null, now())
+          return { done: true }
+        }
+        if (sent.isGone) await loseContact(tx, contact, now())
+        const again = nextTry(job, sent, notice)
+        if (again !== undefined) return { repeatAt: again }
+        await failAccount(tx, notice, sent.kind, now())
+        return { done: true }
+      }
+    }
+  }
+
+  /** When a message that was not taken is worth another try; undefined for never. */
+  function nextTry({ attempt }: Job, { retryAfterMs }: ChannelFailed, { expiresAt }: { expiresAt: number }) {
+    const again = now() + jitter(Math.max(retryAfterMs ?? 0, 4 ** (attempt - 1) * 1_000))
+    return retryAfterMs !== undefined && attempt < MOST_ATTEMPTS && again < expiresAt ? again : undefined
+  }
+}
+
+async function failAccount(
+  tx: Transaction,
+  { id, userId, channel }: AccountNotice,
+  kind: string,
+  now: number,
+) {
+  await setAccountNoticeState(tx, id, 'failed', kind, now)
+  await recordEvent(tx, {
+    kind: 'account_notice_failed',
+    actor: 'system',
+    userId,
+    detail: `${channel}: ${kind}`,
+    at: now,
+  })
 }
 
 /** Nobody is there any more: the user sees so, and nothing is sent there until they bring it back. */

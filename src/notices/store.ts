@@ -158,3 +158,75 @@ export const toldNotices = (tx: Transaction, requestId: string) =>
       from notices
      where request_id = ${requestId} and about = 'waiting' and state in ('sent', 'delivered', 'shown')
      order by id`)
+
+// News of an account
+
+export interface AccountNotice {
+  id: string
+  userId: string
+  contactId: string
+  channel: string
+  about: 'new_passkey_link'
+  state: 'queued' | 'sent' | 'failed'
+  failure: string | null
+  /** What is told of, for instance when a link begins to work. */
+  at: number
+  expiresAt: number
+}
+
+export const insertAccountNotice = (
+  tx: Transaction,
+  each: Omit<AccountNotice, 'state' | 'failure'> & { createdAt: number },
+) =>
+  tx.run(sql`
+    insert into account_notices (id, user_id, contact_id, channel, about, state, at, expires_at, created_at, updated_at)
+    values (${each.id}, ${each.userId}, ${each.contactId}, ${each.channel}, ${each.about}, 'queued', ${each.at},
+            ${each.expiresAt}, ${each.createdAt}, ${each.createdAt})`)
+
+export const accountNoticeById = (tx: Transaction, id: string) =>
+  tx.one<AccountNotice>(sql`
+    select id, user_id, contact_id, channel, about, state, failure, at, expires_at
+      from account_notices where id = ${id}`)
+
+export const setAccountNoticeState = (
+  tx: Transaction,
+  id: string,
+  state: AccountNotice['state'],
+  failure: string | null,
+  now: number,
+) =>
+  tx.run(sql`
+    update account_notices set state = ${state}, failure = ${failure}, updated_at = ${now} where id = ${id}`)
+
+/** A browser that was signed in is told no longer, once its sessions have ended. */
+export const deleteContactsOfSessions = (tx: Transaction, userId: string) =>
+  tx.run(sql`delete from contacts where user_id = ${userId} and session_id is not null`)
+
+// How sending goes
+
+/** What one hour brought on one channel: `sent`, or a kind of failure. */
+export interface ChannelCount {
+  channel: string
+  hour: number
+  outcome: string
+  count: number
+  lastAt: number
+}
+
+export const addChannelCount = (tx: Transaction, each: ChannelCount) =>
+  tx.run(sql`
+    insert into channel_counts (channel, hour, outcome, count, last_at)
+    values (${each.channel}, ${each.hour}, ${each.outcome}, ${each.count}, ${each.lastAt})
+    on conflict (channel, hour, outcome) do update
+       set count = channel_counts.count + excluded.count,
+           last_at = case when excluded.last_at > channel_counts.last_at then excluded.last_at
+                          else channel_counts.last_at end`)
+
+export const forgetChannelCounts = (tx: Transaction, hourBefore: number) =>
+  tx.run(sql`delete from channel_counts where hour < ${hourBefore}`)
+
+/** Sums by channel and outcome: over the hours from `since` on, and when it was last so at all. */
+export const channelSums = (db: Database, since: number) =>
+  db.read<{ channel: string; outcome: string; count: number; lastAt: number }>(sql`
+    select channel, outcome, sum(case when hour >= ${since} then count else 0 end) as count, max(last_at) as last_at
+      from channel_counts group by channel, outcome order by channel, outcome`)

@@ -225,3 +225,53 @@ export const hurry = (tx: Transaction, kind: JobKind, ref: string, now: number) 
 }
 
 const jobId = (kind: JobKind, ref: string) => `${kind}:${ref}`
+
+// For people: how much waits, and who is there to do it
+
+/** What waits of one kind. */
+export interface QueueCount {
+  kind: JobKind
+  /** All rows, also those whose time has not come. */
+  queued: number
+  /** Due and not taken. */
+  due: number
+  /** Taken by a worker. */
+  leased: number
+  oldestDueAt: number | null
+  oldestLeasedAt: number | null
+}
+
+export const queueCounts = (db: Database, now: number) =>
+  db.read<QueueCount>(sql`
+    select kind, count(*) as queued,
+           sum(case when due_at <= ${now} and leased_at is null then 1 else 0 end) as due,
+           sum(case when leased_at is not null then 1 else 0 end) as leased,
+           min(case when due_at <= ${now} and leased_at is null then due_at end) as oldest_due_at,
+           min(leased_at) as oldest_leased_at
+      from outbox group by kind order by kind`)
+
+/** A process that does, or did, the work. */
+export interface Node {
+  id: string
+  host: string
+  version: string
+  engine: string
+  runtime: string
+  startedAt: number
+  seenAt: number
+}
+
+export const noteNode = (tx: Transaction, each: Node) =>
+  tx.run(sql`
+    insert into nodes (id, host, version, engine, runtime, started_at, seen_at)
+    values (${each.id}, ${each.host}, ${each.version}, ${each.engine}, ${each.runtime}, ${each.startedAt}, ${each.seenAt})
+    on conflict (id) do update set seen_at = excluded.seen_at`)
+
+export const forgetNode = (tx: Transaction, id: string) => tx.run(sql`delete from nodes where id = ${id}`)
+
+export const forgetOldNodes = (tx: Transaction, seenBefore: number) =>
+  tx.run(sql`delete from nodes where seen_at < ${seenBefore}`)
+
+export const allNodes = (db: Database) =>
+  db.read<Node>(sql`
+    select id, host, version, engine, runtime, started_at, seen_at from nodes order by started_at desc limit 200`)

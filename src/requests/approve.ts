@@ -12,7 +12,7 @@ import type { Transaction } from '#store/database.ts'
 import { issueCode } from '#tokens/codes.ts'
 import { type Grant, keepToken, type NewToken, signToken, testClaims } from '#tokens/issue.ts'
 import { challengeOf, verifyAssertion } from '#users/passkeys.ts'
-import { notePasskeyUse } from '#users/store.ts'
+import { lockUser, notePasskeyUse } from '#users/store.ts'
 import type { RequestContext } from './context.ts'
 import { makeEvidence } from './evidence.ts'
 import { redirectWith } from './redirect.ts'
@@ -31,7 +31,8 @@ export interface Decided {
  * Approves a request by a passkey's signature over what was shown. Decision, evidence, token and the delivery it owes
  * share one commit: a crash leaves all of them or none.
  *
- * @throws Refusal `request_not_found`, `request_settled`, `review_expired`, `approval_changed`, `assertion_refused`
+ * @throws Refusal `request_not_found`, `request_settled`, `review_expired`, `approval_changed`, `assertion_refused`,
+ *   `user_disabled`
  */
 export async function approveRequest(
   context: RequestContext,
@@ -50,6 +51,8 @@ export async function approveRequest(
 
   return db.transaction(async (tx) => {
     const at = now()
+    // Whoever disables the account now waits for this, and then finds the token it brings.
+    if ((await lockUser(tx, userId))?.state !== 'active') throw new Refusal('user_disabled')
     const { request, client } = await pendingRequest(tx, userId, id, at)
     const review = await takeReview(tx, challenge, id, userId, at)
     if (!review) throw new Refusal('review_expired')

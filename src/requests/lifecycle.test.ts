@@ -457,7 +457,7 @@ async function setStage() {
 
   async function addPerson() {
     people += 1
-    const { userId, enrolmentUrl } = await addUser(context, { handle: `person-${people}` })
+    const { userId, enrolmentUrl } = await addUser(context, { handle: `person-${people}`, by: 'admin_key' })
     const token = new URL(enrolmentUrl).hash.slice(1)
     const passkey = createPasskey(site.origin)
     const { options } = await enrolmentOptions(context, token)

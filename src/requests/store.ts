@@ -176,6 +176,10 @@ export const pendingOfClient = (tx: Transaction, { id, kind, userId }: Asker) =>
         select id, user_id, client_id from token_requests
          where client_id = ${id} and protocol = 'ciba' and state = 'pending'`)
 
+export const pendingInside = (tx: Transaction, userId: string) =>
+  tx.all<PendingRef>(sql`
+    select id, user_id, client_id from token_requests where user_id = ${userId} and state = 'pending'`)
+
 type PendingRef = Pick<TokenRequest, 'id' | 'userId' | 'clientId'>
 
 export const settledOfUser = (db: Database, userId: string, state: Settled, before: string, limit: number) =>

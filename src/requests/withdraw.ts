@@ -1,4 +1,4 @@
-import { recordEvent } from '#audit/events.ts'
+import { type NewEvent, recordEvent } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
 import type { Transaction } from '#store/database.ts'
 import { tidy } from './approve.ts'
@@ -25,14 +25,18 @@ export async function withdrawRequest(
   })
 }
 
+/** Whose wish it is, if not the asker's. */
+export type WithdrawnBy = Pick<NewEvent, 'actor' | 'actorId' | 'detail'>
+
 /** The same, as part of a larger transaction. False if somebody was faster. */
 export async function withdrawInside(
   tx: Transaction,
   { id, userId, clientId }: Pick<TokenRequest, 'id' | 'userId' | 'clientId'>,
   at: number,
+  who: WithdrawnBy = { actor: 'client' },
 ): Promise<boolean> {
   if (!(await settleRequest(tx, id, 'withdrawn', at))) return false
-  await recordEvent(tx, { kind: 'withdrawn', actor: 'client', requestId: id, userId, clientId, at })
+  await recordEvent(tx, { ...who, kind: 'withdrawn', requestId: id, userId, clientId, at })
   await tidy(tx, id, 'withdrawn', at)
   return true
 }

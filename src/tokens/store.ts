@@ -50,6 +50,11 @@ export async function tokenById(db: Database, id: string): Promise<Token | undef
   return token
 }
 
+/** Those that are good now. */
+export const liveTokensOfUser = (tx: Transaction, userId: string, now: number) =>
+  tx.all<Pick<Token, 'id' | 'requestId'>>(sql`
+    select id, request_id from tokens where user_id = ${userId} and state = 'active' and expires_at > ${now}`)
+
 export const tokensOfUser = (db: Database, userId: string, limit: number) =>
   db.read<Token>(sql`
     select id, request_id, client_id, user_id, claims, state, issued_at, expires_at, revoked_at

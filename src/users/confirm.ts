@@ -2,7 +2,7 @@ import type { AuthenticationResponseJSON } from '@simplewebauthn/server'
 import { Refusal } from '#base/errors.ts'
 import type { Transaction } from '#store/database.ts'
 import { challengeOf, transportsOf, verifyAssertion } from './passkeys.ts'
-import { insertChallenge, notePasskeyUse, passkeysOfUser, takeChallenge } from './store.ts'
+import { insertChallenge, notePasskeySeen, notePasskeyUse, passkeysOfUser, takeChallenge } from './store.ts'
 import { CHALLENGE_LIFE_MS, type UsersContext } from './users.ts'
 import { webauthn } from './webauthn.ts'
 
@@ -50,4 +50,24 @@ export async function requireConfirmation(
     if (!isOurs) throw new Refusal('assertion_refused')
     await notePasskeyUse(tx, passkey.id, signCount, context.now())
   }
+}
+
+/** Of a whole session: that its user is there now. */
+export const PRESENCE = 'presence'
+
+/**
+ * Notes that whoever is signed in has just shown a passkey of their account.
+ *
+ * @throws Refusal `passkey_needed`, `assertion_refused`
+ */
+export async function confirmSession(
+  context: UsersContext,
+  { id, userId }: { id: string; userId: string },
+  credential: AuthenticationResponseJSON,
+): Promise<void> {
+  const confirm = await requireConfirmation(context, userId, PRESENCE, credential)
+  await context.db.transaction(async (tx) => {
+    await confirm(tx)
+    await notePasskeySeen(tx, id, context.now())
+  })
 }

@@ -2,11 +2,16 @@ import type { RegistrationResponseJSON } from '@simplewebauthn/server'
 import { recordEvent } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
 import { hashSecret } from '#base/secrets.ts'
+import type { Transaction } from '#store/database.ts'
 import { challengeOf, keepPasskey, transportsOf, verifyNewPasskey } from './passkeys.ts'
 import { type Device, openSession } from './sessions.ts'
 import {
   type ChallengePurpose,
+  deleteEnrolments,
+  deletePasskeysOfUser,
+  deleteSessionsOfUser,
   insertChallenge,
+  passkeysInside,
   passkeysOfUser,
   takeChallenge,
   type User,
@@ -19,19 +24,20 @@ import { webauthn } from './webauthn.ts'
 /**
  * Asks for the first passkey of the account that a one-time link is for.
  *
- * @throws Refusal `enrolment_invalid`
+ * @throws Refusal `enrolment_invalid`, `enrolment_waits`
  */
 export async function enrolmentOptions(context: UsersContext, token: string) {
-  const user = await userOfEnrolment(context.db, hashSecret(token), context.now())
-  if (!user) throw new Refusal('enrolment_invalid')
+  const user = await requireEnrolment(context, hashSecret(token))
   const options = await registrationOptions(context, user, 'enrol')
   return { options, user: { handle: user.handle, name: user.name } }
 }
 
 /**
- * Binds the passkey, uses up the link and signs the user in: all three or none.
+ * Binds the passkey, uses up the link and signs the user in: all three or none. Passkeys that were there before, and the
+ * sessions they opened, end with it: whoever asked for a link has lost them.
  *
- * @throws Refusal `enrolment_invalid`, `assertion_refused`
+ * @param onReplaced what else ends with passkeys that were there before
+ * @throws Refusal `enrolment_invalid`, `enrolment_waits`, `assertion_refused`
  */
 export async function enrol(
   context: UsersContext,
@@ -39,11 +45,11 @@ export async function enrol(
   credential: RegistrationResponseJSON,
   label: string,
   device: Device,
+  onReplaced?: (tx: Transaction, userId: string) => Promise<unknown>,
 ): Promise<{ userId: string; sessionSecret: string }> {
   const { db, now } = context
   const tokenHash = hashSecret(token)
-  const user = await userOfEnrolment(db, tokenHash, now())
-  if (!user) throw new Refusal('enrolment_invalid')
+  const user = await requireEnrolment(context, tokenHash)
   const challenge = challengeOf(credential)
   const passkey = await verifyNewPasskey(context, credential, { challenge, userId: user.id, label })
 
@@ -51,6 +57,9 @@ export async function enrol(
     const question = await takeChallenge(tx, challenge, 'enrol', now())
     if (question?.userId !== user.id) throw new Refusal('assertion_refused')
     if (!(await useEnrolment(tx, tokenHash, now()))) throw new Refusal('enrolment_invalid')
+    const isReplaced = (await deletePasskeysOfUser(tx, user.id)) > 0
+    await deleteSessionsOfUser(tx, user.id)
+    if (isReplaced) await onReplaced?.(tx, user.id)
     await keepPasskey(tx, passkey)
     await recordEvent(tx, {
       kind: 'passkey_added',
@@ -60,9 +69,20 @@ export async function enrol(
       address: device.address,
       at: now(),
     })
-    const { secret } = await openSession(tx, user.id, device, now())
+    const { secret } = await openSession(tx, user.id, device, { now: now(), passkeyAt: now() })
     return { userId: user.id, sessionSecret: secret }
   })
+}
+
+async function requireEnrolment({ db, now }: UsersContext, tokenHash: Uint8Array): Promise<User> {
+  const user = await userOfEnrolment(db, tokenHash, now())
+  if (!user) throw new Refusal('enrolment_invalid')
+  if (user.worksAt > now()) {
+    const facts = { works_at: user.worksAt }
+    const detail = `This link works from ${new Date(user.worksAt).toISOString().slice(0, 16)}Z on. Open it again then.`
+    throw new Refusal('enrolment_waits', { detail, facts })
+  }
+  return user
 }
 
 /** Asks for one more passkey of somebody who is signed in. */
@@ -82,6 +102,8 @@ export async function addPasskey(
   return db.transaction(async (tx) => {
     const question = await takeChallenge(tx, challenge, 'add_passkey', now())
     if (question?.userId !== userId) throw new Refusal('assertion_refused')
+    // A link that is still out was made for somebody without a passkey; it would now take the place of this one.
+    if ((await passkeysInside(tx, userId)) === 0) await deleteEnrolments(tx, userId)
     await keepPasskey(tx, passkey)
     await recordEvent(tx, { kind: 'passkey_added', actor: 'user', userId, detail: label, at: now() })
     return passkey.id

@@ -8,6 +8,7 @@ import { challengeOf, verifyAssertion } from './passkeys.ts'
 import {
   insertChallenge,
   insertSession,
+  lockUser,
   notePasskeyUse,
   noteSessionSeen,
   sessionBySecret,
@@ -44,7 +45,7 @@ export async function signInOptions({ db, now, site }: UsersContext) {
   return options
 }
 
-/** @throws Refusal `assertion_refused` */
+/** @throws Refusal `assertion_refused`, `user_disabled` */
 export async function signIn(
   context: UsersContext,
   credential: AuthenticationResponseJSON,
@@ -55,14 +56,21 @@ export async function signIn(
   const { passkey, signCount } = await verifyAssertion(context, credential, challenge)
   return db.transaction(async (tx) => {
     if (!(await takeChallenge(tx, challenge, 'sign_in', now()))) throw new Refusal('assertion_refused')
+    // A session that were opened while the account is being disabled would outlive that.
+    if ((await lockUser(tx, passkey.userId))?.state !== 'active') throw new Refusal('user_disabled')
     await notePasskeyUse(tx, passkey.id, signCount, now())
-    const { secret } = await openSession(tx, passkey.userId, device, now())
+    const { secret } = await openSession(tx, passkey.userId, device, { now: now(), passkeyAt: now() })
     return { userId: passkey.userId, sessionSecret: secret }
   })
 }
 
 /** Opens a session. Only the hash of its secret is kept. */
-export async function openSession(tx: Transaction, userId: string, device: Device, now: number) {
+export async function openSession(
+  tx: Transaction,
+  userId: string,
+  device: Device,
+  { now, passkeyAt }: { now: number; passkeyAt: number | null },
+) {
   const id = newId('ses')
   const secret = newSecret('cs_session')
   await insertSession(tx, {
@@ -74,6 +82,7 @@ export async function openSession(tx: Transaction, userId: string, device: Devic
     createdAt: now,
     lastSeenAt: now,
     expiresAt: now + SESSION_LIFE_MS,
+    passkeyAt,
   })
   return { id, secret }
 }

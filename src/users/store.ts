@@ -6,7 +6,12 @@ export interface User {
   handle: string
   name: string | null
   state: 'active' | 'disabled'
+  role: Role
 }
+
+export const ROLES = ['owner', 'operator', 'auditor'] as const
+/** operator: runs the server by its pages. auditor: sees what operators see, and changes nothing. */
+export type Role = (typeof ROLES)[number]
 
 export const insertUser = (
   tx: Transaction,
@@ -19,33 +24,94 @@ export const insertUser = (
     returning id`)
 
 export async function userById(db: Database, id: string): Promise<User | undefined> {
-  const [user] = await db.read<User>(sql`select id, handle, name, state from users where id = ${id}`)
+  const [user] = await db.read<User>(sql`select id, handle, name, state, role from users where id = ${id}`)
   return user
 }
 
+/** The same inside a transaction, and nobody else changes it before that ends. */
+export const lockUser = (tx: Transaction, id: string) =>
+  tx.one<User>(sql`select id, handle, name, state, role from users where id = ${id} /* for update */`)
+
 export async function userByHandle(db: Database, handle: string): Promise<User | undefined> {
-  const [user] = await db.read<User>(sql`select id, handle, name, state from users where handle = ${handle}`)
+  const [user] = await db.read<User>(
+    sql`select id, handle, name, state, role from users where handle = ${handle}`,
+  )
   return user
 }
+
+export const setUserState = (tx: Transaction, id: string, state: User['state']) =>
+  tx.one<{ id: string }>(sql`
+    update users set state = ${state} where id = ${id} and state <> ${state} returning id`)
+
+// Roles
+
+/** Operators who can act. It stays true for the rest of the transaction: others that ask wait. */
+export const lockOperators = (tx: Transaction) =>
+  tx.all<{ id: string }>(sql`
+    select id from users where role = 'operator' and state = 'active' order by id /* for update */`)
+
+export const setUserRole = (tx: Transaction, id: string, role: Role) =>
+  tx.run(sql`update users set role = ${role} where id = ${id}`)
+
+// For operators
+
+export interface UserRow extends User {
+  createdAt: number
+  passkeys: number
+  lastSeenAt: number | null
+}
+
+/**
+ * Those whose handle, name or id holds a text, in the order of their ids.
+ *
+ * @param pattern lower case, for `like`, with `!` before what is meant as it stands
+ */
+export const usersLike = (db: Database, pattern: string, after: string, limit: number) =>
+  db.read<UserRow>(sql`
+    select id, handle, name, state, role, created_at,
+           (select count(*) from passkeys where user_id = users.id) as passkeys,
+           (select max(last_seen_at) from sessions where user_id = users.id) as last_seen_at
+      from users
+     where id > ${after}
+       and (lower(handle) like ${pattern} escape '!' or lower(name) like ${pattern} escape '!'
+            or lower(id) like ${pattern} escape '!')
+     order by id limit ${limit}`)
+
+/** Those with a role beyond their own account. */
+export const usersWithRole = (db: Database) =>
+  db.read<UserRow>(sql`
+    select id, handle, name, state, role, created_at,
+           (select count(*) from passkeys where user_id = users.id) as passkeys,
+           (select max(last_seen_at) from sessions where user_id = users.id) as last_seen_at
+      from users where role <> 'owner' order by role, id limit 200`)
 
 // Enrolment links
 
 export const insertEnrolment = (
   tx: Transaction,
-  each: { tokenHash: Uint8Array; userId: string; createdAt: number; expiresAt: number },
+  each: { tokenHash: Uint8Array; userId: string; createdAt: number; worksAt: number; expiresAt: number },
 ) =>
   tx.run(sql`
-    insert into enrolments (token_hash, user_id, created_at, expires_at)
-    values (${each.tokenHash}, ${each.userId}, ${each.createdAt}, ${each.expiresAt})`)
+    insert into enrolments (token_hash, user_id, created_at, works_at, expires_at)
+    values (${each.tokenHash}, ${each.userId}, ${each.createdAt}, ${each.worksAt}, ${each.expiresAt})`)
+
+/** The link of a user that was neither used nor has ended. There is one at most. */
+export async function openEnrolment(db: Database, userId: string, now: number) {
+  const [link] = await db.read<{ createdAt: number; worksAt: number; expiresAt: number }>(sql`
+    select created_at, works_at, expires_at
+      from enrolments where user_id = ${userId} and used_at is null and expires_at > ${now}
+     order by created_at desc limit 1`)
+  return link
+}
+
+/** Takes back the links of a user that were not used. */
+export const deleteEnrolments = (tx: Transaction, userId: string) =>
+  tx.run(sql`delete from enrolments where user_id = ${userId} and used_at is null`)
 
 /** The account that an unused link is for. */
-export async function userOfEnrolment(
-  db: Database,
-  tokenHash: Uint8Array,
-  now: number,
-): Promise<User | undefined> {
-  const [user] = await db.read<User>(sql`
-    select users.id, handle, name, state
+export async function userOfEnrolment(db: Database, tokenHash: Uint8Array, now: number) {
+  const [user] = await db.read<User & { worksAt: number }>(sql`
+    select users.id, handle, name, state, role, works_at
       from enrolments join users on users.id = enrolments.user_id
      where token_hash = ${tokenHash} and used_at is null and expires_at > ${now} and users.state = 'active'`)
   return user
@@ -55,7 +121,7 @@ export async function userOfEnrolment(
 export const useEnrolment = (tx: Transaction, tokenHash: Uint8Array, now: number) =>
   tx.one<{ userId: string }>(sql`
     update enrolments set used_at = ${now}
-     where token_hash = ${tokenHash} and used_at is null and expires_at > ${now}
+     where token_hash = ${tokenHash} and used_at is null and works_at <= ${now} and expires_at > ${now}
     returning user_id`)
 
 // Challenges
@@ -116,6 +182,14 @@ export const passkeysOfUser = (db: Database, userId: string) =>
     select id, user_id, credential_id, public_key, sign_count, transports, label, is_synced, created_at, last_used_at
       from passkeys where user_id = ${userId} order by id`)
 
+/** How many passkeys a user has, inside a transaction. */
+export async function passkeysInside(tx: Transaction, userId: string): Promise<number> {
+  const row = await tx.one<{ count: number }>(
+    sql`select count(*) as count from passkeys where user_id = ${userId}`,
+  )
+  return row?.count ?? 0
+}
+
 export async function passkeyByCredential(db: Database, credentialId: string): Promise<Passkey | undefined> {
   const [passkey] = await db.read<Passkey>(sql`
     select id, user_id, credential_id, public_key, sign_count, transports, label, is_synced, created_at, last_used_at
@@ -125,6 +199,9 @@ export async function passkeyByCredential(db: Database, credentialId: string): P
 
 export const notePasskeyUse = (tx: Transaction, id: string, signCount: number, now: number) =>
   tx.run(sql`update passkeys set sign_count = ${signCount}, last_used_at = ${now} where id = ${id}`)
+
+export const deletePasskeysOfUser = (tx: Transaction, userId: string) =>
+  tx.run(sql`delete from passkeys where user_id = ${userId}`)
 
 /** Removes a passkey, but never the last one of an account. */
 export async function deletePasskey(tx: Transaction, id: string, userId: string): Promise<number> {
@@ -146,18 +223,22 @@ export interface Session {
   createdAt: number
   lastSeenAt: number
   expiresAt: number
+  /** When a passkey last said that it is its user; null while only the operator's sign-in provider has. */
+  passkeyAt: number | null
 }
 
 export const insertSession = (tx: Transaction, each: Session & { secretHash: Uint8Array }) =>
   tx.run(sql`
-    insert into sessions (id, secret_hash, user_id, user_agent, address, created_at, last_seen_at, expires_at)
+    insert into sessions (id, secret_hash, user_id, user_agent, address, created_at, last_seen_at, expires_at,
+                          passkey_at)
     values (${each.id}, ${each.secretHash}, ${each.userId}, ${each.userAgent}, ${each.address},
-            ${each.createdAt}, ${each.lastSeenAt}, ${each.expiresAt})`)
+            ${each.createdAt}, ${each.lastSeenAt}, ${each.expiresAt}, ${each.passkeyAt})`)
 
 /** A session that has neither ended nor gone to sleep, with its user. */
 export async function sessionBySecret(db: Database, secretHash: Uint8Array, now: number, seenAfter: number) {
-  const [session] = await db.read<Session & { handle: string; name: string | null }>(sql`
-    select sessions.id, user_id, user_agent, address, sessions.created_at, last_seen_at, expires_at, handle, name
+  const [session] = await db.read<Session & Pick<User, 'handle' | 'name' | 'role'>>(sql`
+    select sessions.id, user_id, user_agent, address, sessions.created_at, last_seen_at, expires_at, passkey_at, handle,
+           name, role
       from sessions join users on users.id = sessions.user_id
      where secret_hash = ${secretHash} and expires_at > ${now} and last_seen_at > ${seenAfter} and users.state = 'active'`)
   return session
@@ -168,11 +249,17 @@ export const noteSessionSeen = (tx: Transaction, id: string, now: number) =>
 
 export const sessionsOfUser = (db: Database, userId: string, now: number, seenAfter: number) =>
   db.read<Session>(sql`
-    select id, user_id, user_agent, address, created_at, last_seen_at, expires_at
+    select id, user_id, user_agent, address, created_at, last_seen_at, expires_at, passkey_at
       from sessions where user_id = ${userId} and expires_at > ${now} and last_seen_at > ${seenAfter} order by id`)
 
 export const deleteSession = (tx: Transaction, id: string, userId: string) =>
   tx.run(sql`delete from sessions where id = ${id} and user_id = ${userId}`)
+
+export const notePasskeySeen = (tx: Transaction, id: string, now: number) =>
+  tx.run(sql`update sessions set passkey_at = ${now}, last_seen_at = ${now} where id = ${id}`)
+
+export const deleteSessionsOfUser = (tx: Transaction, userId: string) =>
+  tx.run(sql`delete from sessions where user_id = ${userId}`)
 
 export const deleteOldSessions = (tx: Transaction, now: number) =>
   tx.run(sql`delete from sessions where expires_at <= ${now}`)

@@ -1,3 +1,4 @@
+import { recordEvent } from '#audit/events.ts'
 import { type Clock, DAY, MINUTE } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import { newId } from '#base/ids.ts'
@@ -19,6 +20,15 @@ export interface UsersContext {
   site: Site
 }
 
+export interface NewUser {
+  handle: string
+  name?: string | undefined
+  /** The operator's own id of the user (a client code, say); one is made if there is none. */
+  id?: string | undefined
+  /** Which operator adds them. */
+  by: string
+}
+
 /** A person needs time to find their phone; a challenge left lying is worth nothing after this. */
 export const CHALLENGE_LIFE_MS = 10 * MINUTE
 /** An enrolment link works once, and this long. */
@@ -27,28 +37,40 @@ const ENROLMENT_LIFE_MS = 3 * DAY
 /**
  * Adds an account holder and makes the one-time link by which they bind their first passkey.
  *
- * @param id the operator's own id of the user (a client code, say); one is made if there is none
  * @param also what else must be noted of the user, or there is no user
  * @throws Refusal `handle_taken`
  */
 export async function addUser(
   { db, now, site }: UsersContext,
-  { handle, name, id = newId('usr') }: { handle: string; name?: string | undefined; id?: string | undefined },
+  { handle, name, id = newId('usr'), by }: NewUser,
   also?: (tx: Transaction, userId: string) => Promise<void>,
 ): Promise<{ userId: string; enrolmentUrl: string }> {
-  const token = newSecret('cs_enrol')
+  const link = newLink(site, now())
   await db.transaction(async (tx) => {
     const inserted = await insertUser(tx, { id, handle, name: name ?? null, createdAt: now() })
     if (!inserted) throw new Refusal('handle_taken')
-    await insertEnrolment(tx, {
-      tokenHash: hashSecret(token),
+    await insertEnrolment(tx, { userId: id, ...link.row })
+    await recordEvent(tx, {
+      kind: 'user_added',
+      actor: 'operator',
+      actorId: by,
       userId: id,
-      createdAt: now(),
-      expiresAt: now() + ENROLMENT_LIFE_MS,
+      detail: handle,
+      at: now(),
     })
     await also?.(tx, id)
   })
-  return { userId: id, enrolmentUrl: `${site.origin}/enrol#${token}` }
+  return { userId: id, enrolmentUrl: link.url }
+}
+
+/** A one-time link, and the row by which it is known. */
+export function newLink(site: Site, now: number, waitMs = 0) {
+  const token = newSecret('cs_enrol')
+  const worksAt = now + waitMs
+  return {
+    url: `${site.origin}/enrol#${token}`,
+    row: { tokenHash: hashSecret(token), createdAt: now, worksAt, expiresAt: worksAt + ENROLMENT_LIFE_MS },
+  }
 }
 
 /** @throws Refusal `user_not_found`, `user_disabled` */

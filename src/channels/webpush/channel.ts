@@ -3,13 +3,13 @@ import { type Clock, SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import type { Log } from '#base/log.ts'
 import type { Vault } from '#base/seal.ts'
-import { type Channel, ChannelFailed, type Message } from '#notices/channel.ts'
+import { type AccountMessage, type Channel, ChannelFailed, type Message } from '#notices/channel.ts'
 import { CallFailed, type Outbound } from '#outbound/dial.ts'
 import { meaningOfPushAnswer } from './answers.ts'
 import { encryptPush } from './encrypt.ts'
 import { receiptOf } from './receipt.ts'
 import { CHANNEL, keysOf, requirePushHost } from './subscriptions.ts'
-import { textsOf } from './texts.ts'
+import { accountTextsOf, textsOf } from './texts.ts'
 import type { Vapid } from './vapid.ts'
 
 export interface PushContext {
@@ -32,35 +32,47 @@ export function createPushChannel(context: PushContext): Channel {
   return {
     name: CHANNEL,
     deadlineMs: DEADLINE_MS,
-    async send(message, signal) {
-      const url = checked(message.address, context)
-      const headers = {
-        authorization: vapid.authorization(url),
-        'content-encoding': 'aes128gcm',
-        'content-type': 'application/notification+json',
-        // A message that was not fetched by then is worth nothing (RFC 8030 §5.2).
-        ttl: String(Math.max(1, Math.floor((message.expiresAt - now()) / SECOND))),
-        urgency: 'high',
-        // What is newer of a request takes the place of what was not fetched yet (§5.4).
-        topic: hash('sha256', `topic\0${message.requestId}`, 'base64url').slice(0, 32),
-      }
-      const body = encryptPush(keysOf(vault, message.contact), payloadOf(message, context))
-      const answer = await outbound.post(url.href, headers, body, signal).catch((fault) => {
-        if (fault instanceof CallFailed && fault.kind === 'forbidden_address')
-          throw new ChannelFailed('forbidden_address', 'The push endpoint is not on the public Internet.')
-        throw fault
-      })
-
-      const retryAfter = answer.headers['retry-after']
-      const meaning = meaningOfPushAnswer(answer.status, [retryAfter].flat()[0], now())
-      if (meaning.isTaken) return {}
-      const { kind, advice, isGone = false, retryAfterMs } = meaning
-      if (advice) log.warn('A push service does not take our messages.', { kind, host: url.host, advice })
-      throw new ChannelFailed(kind, `The push service did not take the message: ${kind}.`, {
-        retryAfterMs,
-        isGone,
-      })
+    send: (message, signal) => {
+      const topic = `topic\0${message.requestId}`
+      return push(message, topic, payloadOf(message, context), signal)
     },
+    sendAccount: (message, signal) =>
+      push(message, `account\0${message.about}`, accountPayloadOf(message, context), signal),
+  }
+
+  async function push(
+    message: Pick<Message, 'address' | 'contact' | 'expiresAt'>,
+    topic: string,
+    payload: string,
+    signal: AbortSignal,
+  ) {
+    const url = checked(message.address, context)
+    const headers = {
+      authorization: vapid.authorization(url),
+      'content-encoding': 'aes128gcm',
+      'content-type': 'application/notification+json',
+      // A message that was not fetched by then is worth nothing (RFC 8030 §5.2).
+      ttl: String(Math.max(1, Math.floor((message.expiresAt - now()) / SECOND))),
+      urgency: 'high',
+      // What is newer of a request takes the place of what was not fetched yet (§5.4).
+      topic: hash('sha256', topic, 'base64url').slice(0, 32),
+    }
+    const body = encryptPush(keysOf(vault, message.contact), payload)
+    const answer = await outbound.post(url.href, headers, body, signal).catch((fault) => {
+      if (fault instanceof CallFailed && fault.kind === 'forbidden_address')
+        throw new ChannelFailed('forbidden_address', 'The push endpoint is not on the public Internet.')
+      throw fault
+    })
+
+    const retryAfter = answer.headers['retry-after']
+    const meaning = meaningOfPushAnswer(answer.status, [retryAfter].flat()[0], now())
+    if (meaning.isTaken) return {}
+    const { kind, advice, isGone = false, retryAfterMs } = meaning
+    if (advice) log.warn('A push service does not take our messages.', { kind, host: url.host, advice })
+    throw new ChannelFailed(kind, `The push service did not take the message: ${kind}.`, {
+      retryAfterMs,
+      isGone,
+    })
   }
 
   function checked(endpoint: string, { outbound }: PushContext): URL {
@@ -90,6 +102,23 @@ function payloadOf(message: Message, { vault, site }: PushContext): string {
       tag: message.requestId,
       silent: isNews,
       data: { receipt: receiptOf(vault, message.noticeId) },
+    },
+  })
+}
+
+/** The same form for news of the account; there is nothing to report back of it. */
+function accountPayloadOf({ contact, about, at }: AccountMessage, { site }: PushContext): string {
+  const { lang, title, body } = accountTextsOf(about, at, contact.language)
+  return JSON.stringify({
+    web_push: 8030,
+    notification: {
+      title,
+      body,
+      lang,
+      navigate: `${site.origin}/security`,
+      tag: about,
+      silent: false,
+      data: {},
     },
   })
 }

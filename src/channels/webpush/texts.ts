@@ -1,4 +1,4 @@
-import type { Message } from '#notices/channel.ts'
+import type { AccountMessage, Message } from '#notices/channel.ts'
 
 /** What a notice says in one language. `{app}` is the name of whoever asks. */
 type Texts = Record<Message['about'], { title: string; body: string }>
@@ -50,4 +50,27 @@ export function textsOf(
   const name = [...clientName].slice(0, LONGEST_NAME).join('')
   const filled = (text: string) => text.replace('{app}', () => name)
   return { lang: known, title: filled(title), body: filled(body) }
+}
+
+/** News of the account. `{at}` is when it comes true. */
+const ACCOUNT_TEXTS: Record<string, Record<AccountMessage['about'], { title: string; body: string }>> = {
+  en: {
+    new_passkey_link: {
+      title: 'Your passkeys are about to be replaced',
+      body: 'The operator made a link that works from {at} on. Was this not you? Open to call it off.',
+    },
+  },
+  hi: {
+    new_passkey_link: {
+      title: 'आपकी पासकी बदली जाने वाली हैं',
+      body: 'ऑपरेटर ने एक लिंक बनाया है जो {at} से काम करेगा। आपने नहीं माँगा? रोकने के लिए खोलें।',
+    },
+  },
+}
+
+export function accountTextsOf(about: AccountMessage['about'], at: number, language: string | null) {
+  const lang = language && language in ACCOUNT_TEXTS ? language : 'en'
+  const { title, body } = (ACCOUNT_TEXTS[lang] as (typeof ACCOUNT_TEXTS)[string])[about]
+  const day = new Intl.DateTimeFormat(lang, { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
+  return { lang, title, body: body.replace('{at}', `${day.format(at)} UTC`) }
 }

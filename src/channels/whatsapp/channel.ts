@@ -2,7 +2,7 @@ import { Agent, request } from 'undici'
 import { SECOND } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import type { Vault } from '#base/seal.ts'
-import { type Channel, ChannelFailed, type Message } from '#notices/channel.ts'
+import { type AccountMessage, type Channel, ChannelFailed, type Message } from '#notices/channel.ts'
 import { meaningOfAnswer, TEMPLATE_MISSING } from './errors.ts'
 import { rejectPayload } from './payload.ts'
 
@@ -18,6 +18,8 @@ export interface WhatsappSettings {
   verifyToken: string
   templateName: string
   templateLanguage: string
+  /** Template for news of the account; undefined where none is approved. */
+  accountTemplateName?: string | undefined
 }
 
 interface WhatsappContext {
@@ -40,12 +42,12 @@ export function createWhatsappChannel(settings: WhatsappSettings, { vault, log }
   const { apiUrl, apiVersion, phoneNumberId, accessToken, templateLanguage } = settings
   const url = `${apiUrl.replace(/\/+$/, '')}/${apiVersion}/${phoneNumberId}/messages`
 
-  const post = async (message: Message, language: string, signal: AbortSignal) => {
+  const post = async (body: object, signal: AbortSignal) => {
     const answer = await request(url, {
       method: 'POST',
       dispatcher: agent,
       headers: { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' },
-      body: JSON.stringify(templateMessage(message, settings.templateName, language, vault)),
+      body: JSON.stringify(body),
       signal,
     })
     return readAnswer(answer.statusCode, await answer.body.text())
@@ -55,29 +57,68 @@ export function createWhatsappChannel(settings: WhatsappSettings, { vault, log }
     name: 'whatsapp',
     deadlineMs: DEADLINE_MS,
     async send(message, signal) {
-      let answer = await post(message, templateLanguage, signal)
+      const inLanguage = (language: string) =>
+        templateMessage(message, settings.templateName, language, vault)
+      let answer = await post(inLanguage(templateLanguage), signal)
       if (answer.code === TEMPLATE_MISSING && templateLanguage !== FALLBACK_LANGUAGE) {
         const advice = `The template is not approved in ${templateLanguage}; ${FALLBACK_LANGUAGE} is used instead.`
         log.warn('A WhatsApp message was not taken in its language.', { notice: message.noticeId, advice })
-        answer = await post(message, FALLBACK_LANGUAGE, signal)
+        answer = await post(inLanguage(FALLBACK_LANGUAGE), signal)
       }
       if (answer.externalId !== undefined) return { externalId: answer.externalId }
-
-      const { kind, retryAfterMs, advice } = meaningOfAnswer(answer.code, answer.status)
-      // Meta's own sentence stays out of the log: for a malformed access token it quotes the token.
-      if (advice)
-        log.warn('WhatsApp does not take our messages.', {
-          kind,
-          code: answer.code,
-          status: answer.status,
-          advice,
-        })
-      throw new ChannelFailed(kind, `WhatsApp did not take the message: ${kind}.`, {
-        retryAfterMs,
-        isGone: kind === 'undeliverable',
-      })
+      throw refused(answer)
+    },
+    async sendAccount(message, signal) {
+      const { accountTemplateName: name } = settings
+      if (!name) {
+        const advice =
+          'Have a template for news of the account approved and set COUNTERSIGN_WHATSAPP_ACCOUNT_TEMPLATE.'
+        log.warn('News of an account cannot be told by WhatsApp.', { notice: message.noticeId, advice })
+        throw new ChannelFailed('account_template_missing', 'No template for news of the account is set.')
+      }
+      const answer = await post(accountMessage(message, name, templateLanguage), signal)
+      if (answer.externalId === undefined) throw refused(answer)
     },
   }
+
+  function refused(answer: SendAnswer): ChannelFailed {
+    const { kind, retryAfterMs, advice } = meaningOfAnswer(answer.code, answer.status)
+    // Meta's own sentence stays out of the log: for a malformed access token it quotes the token.
+    if (advice)
+      log.warn('WhatsApp does not take our messages.', {
+        kind,
+        code: answer.code,
+        status: answer.status,
+        advice,
+      })
+    return new ChannelFailed(kind, `WhatsApp did not take the message: ${kind}.`, {
+      retryAfterMs,
+      isGone: kind === 'undeliverable',
+    })
+  }
+}
+
+/** The template has two variables in its body: what happens, and when. */
+function accountMessage({ noticeId, address, about, at }: AccountMessage, name: string, language: string) {
+  const day = `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+  return {
+    messaging_product: 'whatsapp',
+    recipient_type: 'individual',
+    to: address,
+    type: 'template',
+    biz_opaque_callback_data: noticeId,
+    template: {
+      name,
+      language: { code: language },
+      components: [
+        { type: 'body', parameters: [ACCOUNT_NEWS[about], day].map((text) => ({ type: 'text', text })) },
+      ],
+    },
+  }
+}
+
+const ACCOUNT_NEWS: Record<AccountMessage['about'], string> = {
+  new_passkey_link: 'The operator has made a link that replaces your passkeys',
 }
 
 /** The template has two variables in its body (app, reference), a quick reply (Reject) and a URL button (Review). */

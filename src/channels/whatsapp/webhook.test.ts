@@ -451,11 +451,15 @@ async function startStage() {
   const webhookUrl = `${origin}/channels/whatsapp/webhook`
   api.connect(webhookUrl)
   const channels = new Map([['whatsapp', createWhatsappChannel(settings, { vault, log })]])
-  const worker = startWorker({ db, now, log }, 'notify', notifyHandler({ now, channels }))
+  const worker = startWorker(
+    { db, now, log },
+    'notify',
+    notifyHandler({ now, channels, counts: { note() {} } }),
+  )
 
   const phone = '919812345678'
   const site = { origin: 'https://sign.example.com', rpId: 'sign.example.com' }
-  const { userId } = await addUser({ db, now, site }, { handle: 'asha' }, (tx, userId) =>
+  const { userId } = await addUser({ db, now, site }, { handle: 'asha', by: 'admin_key' }, (tx, userId) =>
     addPhone(tx, { userId, channel: 'whatsapp', phone: `+${phone}` }, at),
   )
 

@@ -6,16 +6,22 @@ create table users (
   handle text not null unique,
   name text,
   state text not null check (state in ('active', 'disabled')),
+  -- owner: decides on their own account alone. operator: runs the server. auditor: sees what operators see, changes nothing.
+  role text not null default 'owner' check (role in ('owner', 'operator', 'auditor')),
   created_at integer not null
 ) strict, without rowid;
+create index users_with_role on users (role, id) where role <> 'owner';
 
 create table enrolments (
   token_hash blob primary key check (length(token_hash) = 32),
   user_id text not null references users (id),
   created_at integer not null,
   expires_at integer not null,
+  -- A link that takes the place of passkeys works only after a wait, in which its user can call it off.
+  works_at integer not null,
   used_at integer
 ) strict, without rowid;
+create index enrolments_of_user on enrolments (user_id);
 
 create table passkeys (
   id text primary key,
@@ -39,7 +45,9 @@ create table sessions (
   address text,
   created_at integer not null,
   last_seen_at integer not null,
-  expires_at integer not null
+  expires_at integer not null,
+  -- When a passkey last said that it is its user; null while only the operator's sign-in provider has said so.
+  passkey_at integer
 ) strict, without rowid;
 create index sessions_of_user on sessions (user_id);
 
@@ -343,6 +351,32 @@ create table notice_budgets (
   told_at text not null
 ) strict, without rowid;
 
+-- News of an account to its user, where it has to do with no request.
+create table account_notices (
+  id text primary key,
+  user_id text not null,
+  contact_id text not null,
+  channel text not null,
+  about text not null check (about in ('new_passkey_link')),
+  state text not null check (state in ('queued', 'sent', 'failed')),
+  failure text,
+  -- What is told of, for instance when a link begins to work.
+  at integer not null,
+  expires_at integer not null,
+  created_at integer not null,
+  updated_at integer not null
+) strict, without rowid;
+
+-- How sending went in each hour: a row for what was taken, and one for each kind of failure.
+create table channel_counts (
+  channel text not null,
+  hour integer not null,
+  outcome text not null,
+  count integer not null,
+  last_at integer not null,
+  primary key (channel, hour, outcome)
+) strict, without rowid;
+
 -- deliveries
 create table deliveries (
   id text primary key,
@@ -432,6 +466,17 @@ create index outbox_due on outbox (kind, due_at, id);
 create index outbox_leased on outbox (kind, id) where leased_at is not null;
 create index outbox_due_in_lane on outbox (kind, lane, due_at) where kind <> 'expire';
 
+-- Processes that do the work. One that has not been seen for some time is gone.
+create table nodes (
+  id text primary key,
+  host text not null,
+  version text not null,
+  engine text not null,
+  runtime text not null,
+  started_at integer not null,
+  seen_at integer not null
+) strict, without rowid;
+
 -- audit
 create table events (
   -- Rows leave by age alone, so the largest number is never given twice.
@@ -442,6 +487,8 @@ create table events (
   kind text not null,
   detail text,
   actor text not null,
+  -- Which operator: the id of a user, admin_key or command_line.
+  actor_id text,
   address text,
   at integer not null
 ) strict;
