@@ -223,7 +223,7 @@ export const clientsLike = (
 ) =>
   db.read<ClientRow>(sql`
     select id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url, encryption_key,
-           token_life_seconds, notifier_changed_at, deletes_at, created_at, review_note, reviewed_at,
+           mode, simulate, token_life_seconds, notifier_changed_at, deletes_at, created_at, review_note, reviewed_at,
            (select max(last_used_at) from client_secrets where client_id = clients.id) as last_used_at
       from clients
      where id < ${before} and (${state} = '' or state = ${state})
