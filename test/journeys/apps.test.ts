@@ -36,7 +36,7 @@ test('an app is made, used, edited, deleted and taken back by its owner; its sec
   assert.match(signing_secret, /^whsec_/)
   await page.getByRole('button', { name: 'I have copied them' }).click()
   await headed(page, 'Night desk')
-  await page.reload()
+  await device.open(`/apps/${client_id}`)
   await headed(page, 'Night desk')
   await part(page, 'Keys').click()
   await page.locator('td code', { hasText: client_secret.slice(0, 14) }).waitFor()

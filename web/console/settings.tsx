@@ -62,7 +62,7 @@ function History({ app, path }: Pick<PartProps, 'app' | 'path'>) {
   useEffect(() => void reload(), [app, reload])
   return (
     <details>
-      <summary>{t('history.app')}</summary>
+      <summary>{t('past.app')}</summary>
       <Loaded from={history}>
         {({ events }) => (
           <ol class="timeline">
@@ -88,6 +88,6 @@ function History({ app, path }: Pick<PartProps, 'app' | 'path'>) {
 }
 
 function wordsOf(kind: string): string {
-  const key = `history.${kind}`
-  return isText(key) ? t(key as 'history.app_edited') : kind.replaceAll('_', ' ')
+  const key = `past.${kind}`
+  return isText(key) ? t(key as 'past.app_edited') : kind.replaceAll('_', ' ')
 }
