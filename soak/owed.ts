@@ -37,6 +37,7 @@ export async function openOwed({ data, database }: StoreOptions) {
             requestId,
             clientId: app.client_id,
             userId: person.userId,
+            kind: 'token' as const,
             tokenId: newId('tok'),
             url,
           }

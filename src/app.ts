@@ -48,9 +48,11 @@ import { createOutbound } from '#outbound/dial.ts'
 import { createPolicy } from '#outbound/policy.ts'
 import { announceNode } from '#outbox/nodes.ts'
 import { startWorker } from '#outbox/worker.ts'
+import { cibaPayload, cibaSettling } from '#protocols/ciba/payload.ts'
 import { cibaRoutes } from '#protocols/ciba/routes.ts'
 import { upstoxPayload } from '#protocols/upstox/payload.ts'
 import { upstoxBadUrl, upstoxRoutes } from '#protocols/upstox/routes.ts'
+import { announceHandler } from '#requests/announce.ts'
 import { expireHandler } from '#requests/expire.ts'
 import { dailyExpiry } from '#requests/expiry.ts'
 import { sweepClients } from '#requests/retire.ts'
@@ -146,7 +148,8 @@ export async function startApp({
     proofRule: config.notifierProof ?? (config.isDev ? ('off' as const) : ('reachable' as const)),
     wakeDeliveries: (clientId: string) => deliver.wakeLane(clientId),
     issuer,
-    payloads: { upstox: upstoxPayload },
+    payloads: { upstox: upstoxPayload, ciba: cibaPayload },
+    settlings: { ciba: cibaSettling },
     nextExpiry: dailyExpiry(config.dailyExpiry),
     askRules: askRules(config),
     holdMs: config.cibaHold,
@@ -214,6 +217,7 @@ export async function startApp({
     startWorker(context, 'simulate', simulateHandler(context)),
     startWorker(context, 'expire', expireHandler({ now })),
     startWorker(context, 'feedback', feedbackHandler({ now, sends })),
+    startWorker(context, 'announce', announceHandler(context)),
   ]
   const sweep = setInterval(() => {
     const swept = db.transaction(async (tx) => {

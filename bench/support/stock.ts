@@ -67,7 +67,14 @@ export async function openStock(place: Place) {
           const sealed = vault.seal(payloadPlace(id, clientId), Buffer.from(BODY))
           const createdAt = Date.now()
           const expiresAt = createdAt + DAY
-          const owed = { requestId: newId('req'), clientId, userId, tokenId: newId('tok'), url }
+          const owed = {
+            requestId: newId('req'),
+            clientId,
+            userId,
+            kind: 'token' as const,
+            tokenId: newId('tok'),
+            url,
+          }
           return { id, ...owed, expiresAt, createdAt, sealed }
         })
         await db.transaction(async (tx) => {
@@ -76,8 +83,8 @@ export async function openStock(place: Place) {
               rows.map(({ sealed, ...each }) => ({ ...each, sealed: `\\x${sealed.toString('hex')}` })),
             )
             await tx.run(sql`
-              insert into deliveries (id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at)
-              select "id", "requestId", "clientId", "userId", "tokenId", "url", 'queued', "expiresAt", "createdAt"
+              insert into deliveries (id, request_id, client_id, user_id, kind, token_id, url, state, expires_at, created_at)
+              select "id", "requestId", "clientId", "userId", 'token', "tokenId", "url", 'queued', "expiresAt", "createdAt"
                 from json_to_recordset(${text}::text::json)
                   as each("id" text, "requestId" text, "clientId" text, "userId" text, "tokenId" text, "url" text,
                           "expiresAt" bigint, "createdAt" bigint)`)
@@ -88,7 +95,11 @@ export async function openStock(place: Place) {
           } else {
             for (const { sealed, ...each } of rows) {
               await insertDelivery(tx, each)
-              await insertPayload(tx, each.id, 'application/json', sealed)
+              await insertPayload(tx, each.id, {
+                contentType: 'application/json',
+                sealed,
+                sealedBearer: null,
+              })
             }
           }
         })

@@ -200,6 +200,7 @@ export const operations: Record<string, Operation> = {
         login_hint: ['Handle or id of the user', true],
         binding_message: ['Shown to the user, 1 to 140 characters; the client shows it too', false],
         requested_expiry: ['Seconds', false],
+        client_notification_token: ['With ping and push: by which the client knows our call', false],
       },
     },
     answers: { 200: 'CibaAccepted' },

@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import { eventsOfRequest } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
 import { clientById } from '#clients/store.ts'
-import { attemptsOf, deliveryOfRequest } from '#deliveries/store.ts'
+import { attemptsOf, tokenDeliveryOf } from '#deliveries/store.ts'
 import type { Server } from '#http/server.ts'
 import { approveRequest } from '#requests/approve.ts'
 import type { RequestContext } from '#requests/context.ts'
@@ -132,7 +132,7 @@ export function approvalRoutes(server: Server, context: RequestContext) {
       card(request),
       clientById(db, clientId),
       tokenOfRequest(db, id),
-      deliveryOfRequest(db, id),
+      tokenDeliveryOf(db, id),
       approvalsBefore(db, userId, clientId, id),
       eventsOfRequest(db, id),
     ])

@@ -1,5 +1,5 @@
 import { clientById } from '#clients/store.ts'
-import { deliveryOfRequest } from '#deliveries/store.ts'
+import { tokenDeliveryOf } from '#deliveries/store.ts'
 import type { Server } from '#http/server.ts'
 import type { RequestContext } from '#requests/context.ts'
 import { revokeGranted } from '#requests/revoke.ts'
@@ -19,7 +19,7 @@ export function tokenRoutes(server: Server, context: RequestContext) {
     const tokens = await tokensOfUser(db, userId, MOST_SHOWN)
     const cards = tokens.map(async (token): Promise<TokenCard> => {
       const client = await clientById(db, token.clientId)
-      const delivery = await deliveryOfRequest(db, token.requestId)
+      const delivery = await tokenDeliveryOf(db, token.requestId)
       return {
         id: token.id,
         client: { id: token.clientId, name: client?.name ?? 'A removed app' },

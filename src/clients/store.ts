@@ -402,8 +402,8 @@ export const deleteSigningSecrets = (tx: Transaction, clientId: string) =>
 
 // Initiators: what a client that speaks CIBA registered
 
-export const DELIVERY_MODES = ['poll'] as const
-export type DeliveryMode = 'poll' | 'ping' | 'push'
+export const DELIVERY_MODES = ['poll', 'ping', 'push'] as const
+export type DeliveryMode = (typeof DELIVERY_MODES)[number]
 export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post'] as const
 export type AuthMethod = (typeof AUTH_METHODS)[number]
 
@@ -432,6 +432,11 @@ export async function initiatorOf(db: Database, clientId: string): Promise<Initi
   return initiator
 }
 
+export const initiatorInside = (tx: Transaction, clientId: string) =>
+  tx.one<Initiator>(sql`
+    select client_id, delivery_mode, notification_url, auth_method, scopes
+      from initiators where client_id = ${clientId}`)
+
 // Links: whom an initiator may ask
 
 export interface ClientLink {
@@ -440,12 +445,10 @@ export interface ClientLink {
   /** What the user lets it ask for at most, words apart by spaces. */
   scopes: string
   linkedAt: number
-  /** Since when the user wants to hear nothing of it. */
-  blockedAt: number | null
 }
 
 /** Undefined when the two are linked already. */
-export const insertLink = (tx: Transaction, each: Omit<ClientLink, 'blockedAt'>) =>
+export const insertLink = (tx: Transaction, each: ClientLink) =>
   tx.one<{ userId: string }>(sql`
     insert into client_links (user_id, client_id, scopes, linked_at)
     values (${each.userId}, ${each.clientId}, ${each.scopes}, ${each.linkedAt})
@@ -458,7 +461,7 @@ export async function linkOf(
   clientId: string,
 ): Promise<ClientLink | undefined> {
   const [link] = await db.read<ClientLink>(sql`
-    select user_id, client_id, scopes, linked_at, blocked_at
+    select user_id, client_id, scopes, linked_at
       from client_links where user_id = ${userId} and client_id = ${clientId}`)
   return link
 }
@@ -466,5 +469,5 @@ export async function linkOf(
 /** The same inside a transaction. Others that ask of the same pair wait until it ends. */
 export const lockLink = (tx: Transaction, userId: string, clientId: string) =>
   tx.one<ClientLink>(sql`
-    select user_id, client_id, scopes, linked_at, blocked_at
+    select user_id, client_id, scopes, linked_at
       from client_links where user_id = ${userId} and client_id = ${clientId} /* for update */`)

@@ -6,6 +6,7 @@ import { createVault, fixedRing, type MasterKey, type Vault } from '#base/seal.t
 import { sealedInClients } from '#clients/sealed.ts'
 import { sealedInDeliveries } from '#deliveries/sealed.ts'
 import { sealedInNotices } from '#notices/sealed.ts'
+import { sealedInRequests } from '#requests/sealed.ts'
 import type { Database } from '#store/database.ts'
 import type { SealedColumn } from '#store/sealed.ts'
 import { rotateSigningKey } from '#tokens/keys.ts'
@@ -74,6 +75,7 @@ const COLUMNS: SealedColumn[] = [
   ...sealedInClients,
   ...sealedInNotices,
   ...sealedInDeliveries,
+  ...sealedInRequests,
 ]
 /** Rows that are put under the new key in one transaction: the one writer is held for milliseconds. */
 const BATCH = 200

@@ -11,8 +11,9 @@ import type { Handler, Outcome } from '#outbox/worker.ts'
 import type { Transaction } from '#store/database.ts'
 import { allOf } from '#store/share.ts'
 import { revokeToken } from '#tokens/revoke.ts'
+import { isFinalRefusal, MANNERS } from './manner.ts'
 import { noteGone, type ProofRule } from './proof.ts'
-import { payloadPlace } from './queue.ts'
+import { bearerPlace, payloadPlace } from './queue.ts'
 import { nextAttemptAt, retryAfter } from './schedule.ts'
 import { signedHeaders } from './sign.ts'
 import {
@@ -57,12 +58,12 @@ export function deliverHandler(context: DeliverContext): Handler {
       if (!delivery) return undefined
       if (job.attempt > 1) await markUnknownAttempts(tx, delivery.id, now())
       if (delivery.expiresAt <= now()) {
-        await giveUp(context, tx, delivery, 'the token had ended')
+        await giveUp(context, tx, delivery, ENDED)
         return undefined
       }
       // An endpoint that is gone, or was changed to before the approval and is not proven yet, gets nothing until it is
       // proven; what waits for it waits until it ends.
-      const state = delivery.proof ?? 'unproven'
+      const state = MANNERS[delivery.kind].needsProof ? (delivery.proof ?? 'unproven') : 'proven'
       if (state === 'gone' || (state === 'unproven' && proofRule !== 'off')) {
         return { repeatAt: delivery.expiresAt }
       }
@@ -73,7 +74,11 @@ export function deliverHandler(context: DeliverContext): Handler {
 
       return async (signal) => {
         const payload = vault.open(payloadPlace(delivery.id, delivery.clientId), delivery.sealed)
+        const bearer =
+          delivery.sealedBearer &&
+          vault.open(bearerPlace(delivery.id, delivery.clientId), delivery.sealedBearer).toString()
         const headers = {
+          ...(bearer ? { authorization: `Bearer ${bearer}` } : {}),
           'content-type': delivery.contentType,
           'user-agent': 'Countersign',
           'countersign-request': delivery.requestId,
@@ -83,7 +88,8 @@ export function deliverHandler(context: DeliverContext): Handler {
           ? SIMULATED_FAILURE
           : await outbound.post(delivery.url, headers, payload, signal, { tls }).catch(asFailure)
         const plain = delivery.contentType === 'application/json' ? payload : undefined
-        const answer = { ...describe(result, plain), ...sentOf(headers, plain) }
+        const secrets = [...(plain ? secretsIn(plain) : []), ...(bearer ? [bearer] : [])]
+        const answer = { ...describe(result, secrets), ...sentOf(headers, plain, secrets) }
         return async (tx, isLate): Promise<Outcome> => {
           if (isLate) return noteLate(tx, delivery, job.attempt, answer, now())
           const ended = endAttempt(tx, delivery.id, { number: job.attempt, endedAt: now(), ...answer })
@@ -112,10 +118,14 @@ async function tryAgain(
   if (result instanceof CallFailed && isProxyFault(result.kind)) {
     // Our own way out is shut: the endpoint is not charged for it.
     const again = now + jitter(Math.min(PROXY_PAUSE_MS * attempt, LONGEST_PROXY_PAUSE_MS))
-    return again < expiresAt ? { repeatAt: again } : giveUp(context, tx, delivery, 'the token had ended')
+    return again < expiresAt ? { repeatAt: again } : giveUp(context, tx, delivery, ENDED)
   }
   const isAnswered = !(result instanceof CallFailed)
-  if (isAnswered && result.status === GONE) {
+  const manner = MANNERS[delivery.kind]
+  if (isAnswered && isFinalRefusal(manner, result.status)) {
+    return giveUp(context, tx, delivery, `the endpoint answered ${result.status}`)
+  }
+  if (isAnswered && result.status === GONE && manner.needsProof) {
     await noteGone(tx, clientId, url, now)
     return { repeatAt: expiresAt }
   }
@@ -143,7 +153,7 @@ async function succeed(
     settleDelivery(tx, delivery.id, 'delivered', now),
     deletePayload(tx, delivery.id),
     recordEvent(tx, {
-      kind: 'token_delivered',
+      kind: `${MANNERS[delivery.kind].event}_delivered`,
       actor: 'system',
       requestId: delivery.requestId,
       userId: delivery.userId,
@@ -166,6 +176,8 @@ const noteFailed = (tx: Transaction, delivery: Delivery, attempt: number, answer
     at: now,
   })
 
+const ENDED = 'its time was over'
+
 /** A token that was never received must not live on. */
 async function giveUp(
   context: DeliverContext,
@@ -177,7 +189,7 @@ async function giveUp(
   await settleDelivery(tx, delivery.id, 'undeliverable', now)
   await deletePayload(tx, delivery.id)
   await recordEvent(tx, {
-    kind: 'token_undeliverable',
+    kind: `${MANNERS[delivery.kind].event}_undeliverable`,
     actor: 'system',
     requestId: delivery.requestId,
     userId: delivery.userId,
@@ -185,8 +197,10 @@ async function giveUp(
     detail: why,
     at: now,
   })
-  await revokeToken(tx, delivery.tokenId, 'system', now, 'not delivered')
-  await context.onGivenUp(tx, delivery, now)
+  if (delivery.tokenId !== null) {
+    await revokeToken(tx, delivery.tokenId, 'system', now, 'not delivered')
+    await context.onGivenUp(tx, delivery, now)
+  }
   return { done: true }
 }
 
@@ -218,7 +232,7 @@ type Ended = Omit<DeliveryAttempt, 'number' | 'startedAt' | 'endedAt'>
 type Described = Pick<Ended, 'state' | 'status' | 'failure' | 'response' | 'answerHeaders'>
 
 /** Only 2xx is success; a redirect is a failure like any other. What was sent but not answered is unknown. */
-function describe(result: Answer | CallFailed, payload: Uint8Array | undefined): Described {
+function describe(result: Answer | CallFailed, secrets: string[]): Described {
   if (result instanceof CallFailed) {
     const state = result.phase === 'before_sending' ? 'failed' : 'unknown'
     return { state, status: null, failure: result.kind, response: null, answerHeaders: null }
@@ -228,16 +242,16 @@ function describe(result: Answer | CallFailed, payload: Uint8Array | undefined):
     state: isTaken ? 'succeeded' : 'failed',
     status: result.status,
     failure: isTaken ? null : 'status',
-    response: scrub(result.body, payload).slice(0, KEPT_ANSWER),
-    answerHeaders: scrub(JSON.stringify(headersToKeep(result.headers)), payload),
+    response: scrub(result.body, secrets).slice(0, KEPT_ANSWER),
+    answerHeaders: scrub(JSON.stringify(headersToKeep(result.headers)), secrets),
   }
 }
 
 /** What was sent, for its owner to see later: the token itself is not kept with it. */
-const sentOf = (headers: Record<string, string>, payload: Uint8Array | undefined) => ({
-  sentHeaders: JSON.stringify(headers),
+const sentOf = (headers: Record<string, string>, payload: Uint8Array | undefined, secrets: string[]) => ({
+  sentHeaders: scrub(JSON.stringify(headers), secrets),
   sentBody: payload
-    ? scrub(Buffer.from(payload).toString('utf8'), payload).slice(0, KEPT_ANSWER)
+    ? scrub(Buffer.from(payload).toString('utf8'), secrets).slice(0, KEPT_ANSWER)
     : '[encrypted to the key of the app]',
 })
 
@@ -257,17 +271,19 @@ const headersToKeep = (headers: Answer['headers']): Record<string, string> =>
  * A receiver may echo what it got: no token is kept with its answer, whole or cut short. Of an encrypted payload we do
  * not know the token; a receiver that opened it and echoes it is known by the form.
  */
-function scrub(text: string, payload: Uint8Array | undefined): string {
-  const token = payload && tokenIn(payload)
-  const known = token ? text.replaceAll(token, '[access token]') : text
+function scrub(text: string, secrets: string[]): string {
+  const known = secrets.reduce((left, secret) => left.replaceAll(secret, '[access token]'), text)
   // PostgreSQL keeps no NUL in a text.
   return known.replace(LOOKS_LIKE_TOKEN, '[access token]').replaceAll('\0', '')
 }
 
-function tokenIn(payload: Uint8Array): string {
-  const sent: unknown = JSON.parse(Buffer.from(payload).toString('utf8'))
-  return sent && typeof sent === 'object' && 'access_token' in sent ? String(sent.access_token) : ''
+/** What of a payload in clear nobody else may see. */
+function secretsIn(payload: Uint8Array): string[] {
+  const sent = JSON.parse(Buffer.from(payload).toString('utf8')) as Record<string, unknown>
+  return SECRET_FIELDS.flatMap((name) => (typeof sent[name] === 'string' && sent[name] ? [sent[name]] : []))
 }
+
+const SECRET_FIELDS = ['access_token', 'refresh_token', 'id_token', 'auth_req_id']
 
 /** A JWT, a JWE (both begin with `{"` in base64url), or an opaque token of ours. */
 const LOOKS_LIKE_TOKEN = /eyJ[\w-]{8,}(?:\.[\w-]*)*|cs_token_[0-9A-Za-z]+/g

@@ -1,6 +1,6 @@
 import type { SealedColumn, SealedRow } from '#store/sealed.ts'
 import { sql } from '#store/sql.ts'
-import { payloadPlace } from './queue.ts'
+import { bearerPlace, payloadPlace } from './queue.ts'
 
 /** Sealed values of this room, for a change of master key. */
 export const sealedInDeliveries: SealedColumn[] = [
@@ -22,5 +22,24 @@ export const sealedInDeliveries: SealedColumn[] = [
       tx.run(
         sql`update delivery_payloads set sealed = ${sealed} where delivery_id = ${key} and sealed = ${old}`,
       ),
+  },
+  {
+    table: 'delivery_payloads',
+    async stale(db, header, after, limit): Promise<SealedRow[]> {
+      const rows = await db.read<{ deliveryId: string; clientId: string; sealedBearer: Uint8Array }>(sql`
+        select delivery_id, client_id, sealed_bearer
+          from delivery_payloads join deliveries on deliveries.id = delivery_id
+         where delivery_id > ${after} and sealed_bearer is not null and substr(sealed_bearer, 1, 5) <> ${header}
+         order by delivery_id limit ${limit}`)
+      return rows.map(({ deliveryId, clientId, sealedBearer }) => ({
+        key: deliveryId,
+        place: bearerPlace(deliveryId, clientId),
+        sealed: sealedBearer,
+      }))
+    },
+    replace: (tx, { key, sealed: old }, sealed) =>
+      tx.run(sql`
+        update delivery_payloads set sealed_bearer = ${sealed}
+         where delivery_id = ${key} and sealed_bearer = ${old}`),
   },
 ]

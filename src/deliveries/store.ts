@@ -6,13 +6,21 @@ export type DeliveryState = 'queued' | 'delivered' | 'undeliverable'
 export type ContentType = 'application/json' | 'application/jose'
 export type AttemptState = 'started' | 'succeeded' | 'failed' | 'unknown'
 
+/**
+ * `token`: to a notifier endpoint. By CIBA Core 1.0 §10.2, §10.3: `push` of tokens, `push_error` when there are none,
+ * `ping` to say that the client may come and see.
+ */
+export type DeliveryKind = 'token' | 'push' | 'push_error' | 'ping'
+
 /** A result on its way to a notifier. */
 export interface Delivery {
   id: string
   requestId: string
   clientId: string
   userId: string
-  tokenId: string
+  kind: DeliveryKind
+  /** Of a `token` or `push`. */
+  tokenId: string | null
   url: string
   state: DeliveryState
   /** The token's own end: a delivery is never tried after it. */
@@ -39,19 +47,18 @@ export interface DeliveryAttempt {
 
 export const insertDelivery = (tx: Transaction, each: Omit<Delivery, 'state' | 'settledAt'>) =>
   tx.run(sql`
-    insert into deliveries (id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at)
-    values (${each.id}, ${each.requestId}, ${each.clientId}, ${each.userId}, ${each.tokenId}, ${each.url},
+    insert into deliveries (id, request_id, client_id, user_id, kind, token_id, url, state, expires_at, created_at)
+    values (${each.id}, ${each.requestId}, ${each.clientId}, ${each.userId}, ${each.kind}, ${each.tokenId}, ${each.url},
             'queued', ${each.expiresAt}, ${each.createdAt})`)
 
 export const insertPayload = (
   tx: Transaction,
   deliveryId: string,
-  contentType: ContentType,
-  sealed: Uint8Array,
+  each: { contentType: ContentType; sealed: Uint8Array; sealedBearer: Uint8Array | null },
 ) =>
   tx.run(sql`
-    insert into delivery_payloads (delivery_id, content_type, sealed)
-    values (${deliveryId}, ${contentType}, ${sealed})`)
+    insert into delivery_payloads (delivery_id, content_type, sealed, sealed_bearer)
+    values (${deliveryId}, ${each.contentType}, ${each.sealed}, ${each.sealedBearer})`)
 
 export const deletePayload = (tx: Transaction, deliveryId: string) =>
   tx.run(
@@ -66,6 +73,7 @@ export const deletePayload = (tx: Transaction, deliveryId: string) =>
 export interface OwedDelivery extends Delivery {
   contentType: ContentType
   sealed: Uint8Array
+  sealedBearer: Uint8Array | null
   proof: NotifierProof['state'] | null
   /** In test mode: 1 when each attempt is to fail. */
   isFailing: number
@@ -74,15 +82,17 @@ export interface OwedDelivery extends Delivery {
 export const queuedDelivery = (tx: Transaction, id: string) =>
   tx.one<OwedDelivery>(
     sql`
-      select id, request_id, deliveries.client_id, user_id, token_id, deliveries.url, deliveries.state, expires_at,
-             created_at, settled_at, is_failing, content_type, sealed, notifier_proofs.state as proof
+      select id, request_id, deliveries.client_id, user_id, kind, token_id, deliveries.url, deliveries.state, expires_at,
+             created_at, settled_at, is_failing, content_type, sealed, sealed_bearer,
+             notifier_proofs.state as proof
         from deliveries join delivery_payloads on delivery_id = deliveries.id
         left join notifier_proofs
           on notifier_proofs.client_id = deliveries.client_id and notifier_proofs.url = deliveries.url
        where deliveries.id = ${id} and deliveries.state = 'queued'`,
     twin`
-      select n, deliveries.id, request_id, deliveries.client_id, user_id, token_id, deliveries.url, deliveries.state,
-             expires_at, created_at, settled_at, is_failing, content_type, sealed, notifier_proofs.state as proof
+      select n, deliveries.id, request_id, deliveries.client_id, user_id, kind, token_id, deliveries.url, deliveries.state,
+             expires_at, created_at, settled_at, is_failing, content_type, sealed, sealed_bearer,
+             notifier_proofs.state as proof
         from unnest($1::text[]) with ordinality as each (id, n)
         join deliveries on deliveries.id = each.id
         join delivery_payloads on delivery_id = deliveries.id
@@ -112,9 +122,15 @@ export const settleDelivery = (
 export const letDeliveryFail = (tx: Transaction, requestId: string) =>
   tx.run(sql`update deliveries set is_failing = 1 where request_id = ${requestId}`)
 
+/** The handing over of a request's token, if it has one: a ping hands over nothing. */
+export async function tokenDeliveryOf(db: Database, requestId: string) {
+  const delivery = await deliveryOfRequest(db, requestId)
+  return delivery?.tokenId ? delivery : undefined
+}
+
 export async function deliveryOfRequest(db: Database, requestId: string) {
   const [delivery] = await db.read<Delivery>(sql`
-    select id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at, settled_at
+    select id, request_id, client_id, user_id, kind, token_id, url, state, expires_at, created_at, settled_at
       from deliveries where request_id = ${requestId}`)
   return delivery
 }
@@ -172,7 +188,7 @@ export const attemptsOf = (db: Database, deliveryId: string) =>
 /** Newest first; `before` is the id that the last page ended with. */
 export const deliveriesOfClient = (db: Database, clientId: string, before: string, limit: number) =>
   db.read<Delivery & { attempts: number }>(sql`
-    select id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at, settled_at,
+    select id, request_id, client_id, user_id, kind, token_id, url, state, expires_at, created_at, settled_at,
            (select count(*) from delivery_attempts where delivery_id = deliveries.id) as attempts
       from deliveries where client_id = ${clientId} and id < ${before} order by id desc limit ${limit}`)
 
@@ -192,7 +208,7 @@ export const deliveriesOfClientIn = (
 
 export async function deliveryById(db: Database, id: string): Promise<Delivery | undefined> {
   const [delivery] = await db.read<Delivery>(sql`
-    select id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at, settled_at
+    select id, request_id, client_id, user_id, kind, token_id, url, state, expires_at, created_at, settled_at
       from deliveries where id = ${id}`)
   return delivery
 }

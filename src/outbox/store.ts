@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '#store/database.ts'
 import { sql, twin } from '#store/sql.ts'
 
-export type JobKind = 'notify' | 'deliver' | 'expire' | 'prove' | 'feedback' | 'simulate'
+export type JobKind = 'notify' | 'deliver' | 'expire' | 'prove' | 'feedback' | 'simulate' | 'announce'
 
 /** Work promised by a commit. */
 export interface Job {

@@ -10,16 +10,21 @@ import { stopTelling } from '#notices/tell.ts'
 import { cancel } from '#outbox/store.ts'
 import type { Transaction } from '#store/database.ts'
 import { issueCode } from '#tokens/codes.ts'
+import { halfHash } from '#tokens/id-token.ts'
 import { type Grant, keepToken, type NewToken, signToken, testClaims } from '#tokens/issue.ts'
 import { challengeOf, verifyAssertion } from '#users/passkeys.ts'
 import { lockUser, notePasskeyUse } from '#users/store.ts'
-import type { RequestContext } from './context.ts'
+import { announce, bearerOf } from './announce.ts'
+import type { IssuedToken, RequestContext } from './context.ts'
 import { makeEvidence } from './evidence.ts'
+import { grantTokens } from './grant.ts'
+import { handleOf } from './handle.ts'
 import { redirectWith } from './redirect.ts'
 import { pendingRequest, requireOwnRequest, requirePending } from './review.ts'
 import { noteApproval } from './standing.ts'
 import { deleteReviews, insertDecision, settleRequest, type TokenRequest, takeReview } from './store.ts'
 import { approvalText } from './summary.ts'
+import { termsOf } from './terms.ts'
 
 export interface Decided {
   status: 'approved' | 'rejected'
@@ -89,6 +94,7 @@ export async function approveRequest(
 /** The token of a request, and where the client has a key, the payload that is encrypted to it. */
 export interface Prepared {
   token: NewToken
+  push?: IssuedToken['push']
   /** The client's key, as it was then. */
   encryptionKey: string | null
   encrypted: Uint8Array | undefined
@@ -99,7 +105,9 @@ export interface Prepared {
  * nobody else could write. A test request hands over nothing; who comes for the result gets it when they come.
  */
 export async function prepare(context: RequestContext, request: TokenRequest): Promise<Prepared | undefined> {
-  if (request.delivery === 'none' || request.delivery === 'poll') return undefined
+  if (request.delivery === 'none' || request.delivery === 'poll' || request.delivery === 'ping')
+    return undefined
+  if (request.delivery === 'push') return preparePush(context, request)
   const client = await clientById(context.db, request.clientId)
   const grant: Grant = {
     ...(client?.mode === 'test' ? { claims: testClaims(context.issuer) } : {}),
@@ -113,9 +121,24 @@ export async function prepare(context: RequestContext, request: TokenRequest): P
   const encryptionKey = client?.encryptionKey ?? null
   const isEncrypted = request.delivery === 'notifier' && encryptionKey !== null
   const encrypted = isEncrypted
-    ? await encryptFor(encryptionKey, payloadOf(context, request, token))
+    ? await encryptFor(encryptionKey, payloadOf(context, request, { token }))
     : undefined
   return { token, encryptionKey, encrypted }
+}
+
+/** The ID Token of a push vouches for all that comes with it (CIBA Core 1.0 §10.3.1). */
+async function preparePush(context: RequestContext, request: TokenRequest): Promise<Prepared> {
+  const at = context.now()
+  const handle = handleOf(context.vault, request.id)
+  const client = await clientById(context.db, request.clientId)
+  const { token, idToken, scopes } = grantTokens(
+    context.issuer,
+    request,
+    { authTime: at, issuedAt: at, isTest: client?.mode === 'test' },
+    (text) => ({ at_hash: halfHash(text), 'urn:openid:params:jwt:claim:auth_req_id': handle }),
+  )
+  const push = { handle, idToken, scopes }
+  return { token, push, encryptionKey: client?.encryptionKey ?? null, encrypted: undefined }
 }
 
 /** Issues the token and sends it on its way. */
@@ -125,6 +148,7 @@ export async function handOver(
   { request, client, prepared }: { request: TokenRequest; client: Client; prepared: Prepared | undefined },
   now: number,
 ) {
+  if (request.delivery === 'ping') await announce(tx, context, { ...request, state: 'approved' }, now)
   if (!prepared) return null
   const { token, encrypted } = prepared
   const { requestId, clientId, userId, expiresAt } = token.grant
@@ -138,25 +162,33 @@ export async function handOver(
     })
     return redirectWith(request, { code })
   }
-  if (!client.notifierUrl) throw new Error(`The client ${clientId} has no endpoint to hand over to.`)
+  const isPush = request.delivery === 'push'
+  const url = isPush ? termsOf(request).pushUrl : client.notifierUrl
+  if (!url) throw new Error(`The client ${clientId} has no endpoint to hand over to.`)
   const owed: NewDelivery = {
     requestId,
     clientId,
     userId,
+    kind: isPush ? 'push' : 'token',
     tokenId: token.id,
-    url: client.notifierUrl,
-    payload: encrypted ?? payloadOf(context, request, token),
+    url,
+    payload: encrypted ?? payloadOf(context, request, prepared),
     contentType: encrypted ? 'application/jose' : 'application/json',
+    bearer: isPush ? await bearerOf(tx, context, requestId) : undefined,
     expiresAt,
   }
   await queueDelivery(tx, context.vault, owed, now)
   return null
 }
 
-function payloadOf({ payloads }: RequestContext, { protocol }: TokenRequest, { text, grant }: NewToken) {
+function payloadOf(
+  { payloads }: RequestContext,
+  { protocol }: TokenRequest,
+  { token: { text, grant }, push }: Pick<Prepared, 'token' | 'push'>,
+) {
   const write = payloads[protocol]
   if (!write) throw new Error(`A request of protocol ${protocol} cannot be handed over.`)
-  return write({ ...grant, accessToken: text })
+  return write({ ...grant, accessToken: text, ...(push ? { push } : {}) })
 }
 
 /** Clears away what only a pending request needs. */

@@ -8,6 +8,7 @@ import { fitBindingMessage } from './binding-message.ts'
 import type { RequestContext } from './context.ts'
 import { bearerPlace, handleOf } from './handle.ts'
 import { openRequest } from './open.ts'
+import { isBlocked } from './standing.ts'
 import { countPending, insertHandle } from './store.ts'
 import type { Terms } from './terms.ts'
 
@@ -51,7 +52,7 @@ export interface AskContext extends RequestContext {
  * answered alike, after the same look-ups, and nobody is told: the answer is no phone book.
  *
  * @returns the handle by which the client comes for the result, and how long it is good, in seconds
- * @throws Refusal `scope_refused`, `binding_message_unfit`, `hint_unknown`, `too_many_open`, `idempotency_key_reused`
+ * @throws Refusal `scope_refused`, `binding_message_unfit`, `hint_unknown`, `too_many_open`, `asks_paused`, `idempotency_key_reused`
  */
 export async function askUser(context: AskContext, ask: InitiatorAsk) {
   const { now, vault, askRules } = context
@@ -78,7 +79,7 @@ export async function askUser(context: AskContext, ask: InitiatorAsk) {
   }
   const { request, isNew } = await openRequest(context, asked, async (tx, requestId) => {
     const link = await lockLink(tx, user.id, client.id)
-    if (!link || link.blockedAt !== null) throw new Refusal('hint_unknown')
+    if (!link) throw new Refusal('hint_unknown')
     const open = await countPending(tx, user.id, client.id, now())
     if (open > askRules.mostOpen) throw new Refusal('too_many_open')
     await insertHandle(tx, {
@@ -118,7 +119,8 @@ async function findLinked({ db }: AskContext, hint: Hint, clientId: string, scop
       ? await userById(db, hint.userId)
       : ((await userByHandle(db, hint.handle)) ?? (await userById(db, hint.handle)))
   const link = await linkOf(db, user?.id ?? '', clientId)
-  const isReachable = user?.state === 'active' && link !== undefined && link.blockedAt === null
+  const hasBlocked = await isBlocked(db, { userId: user?.id ?? '', clientId })
+  const isReachable = user?.state === 'active' && link !== undefined && !hasBlocked
   if (!isReachable) throw new Refusal('hint_unknown')
   const granted = new Set(scopeList(link.scopes))
   if (scopes.some((each) => !granted.has(each))) {

@@ -11,10 +11,21 @@ export interface IssuedToken {
   accessToken: string
   issuedAt: number
   expiresAt: number
+  /** What a push of CIBA holds beyond the token. */
+  push?: { handle: string; idToken: string; scopes: string[] }
+}
+
+/** That a request of an initiator is settled, without a token in it. */
+export interface Settling {
+  /** The `auth_req_id`. */
+  handle: string
+  kind: 'ping' | 'push_error'
+  outcome: 'approved' | 'rejected' | 'expired'
 }
 
 /** Writes the body of a delivery in a protocol's shape. */
 export type PayloadWriter = (token: IssuedToken) => Uint8Array
+export type SettlingWriter = (settling: Settling) => Uint8Array
 
 /** What the operations on requests need. */
 export interface RequestContext {
@@ -25,4 +36,6 @@ export interface RequestContext {
   issuer: Issuer
   /** By name of the protocol. */
   payloads: Readonly<Record<string, PayloadWriter>>
+  /** By name of the protocol, of those that tell a client so. */
+  settlings?: Readonly<Record<string, SettlingWriter>>
 }

@@ -33,7 +33,7 @@ export async function disableClient({ db, now }: Context, id: string, by: string
       await withdrawInside(tx, each, at, { ...who, detail })
     for (const { requestId, tokenId } of await waitingDeliveries(tx, id, 0)) {
       await stopDelivery(tx, requestId, at)
-      await revokeToken(tx, tokenId, 'operator', at, detail)
+      if (tokenId !== null) await revokeToken(tx, tokenId, 'operator', at, detail)
     }
   })
 }

@@ -3,6 +3,7 @@ import type { Clock } from '#base/clock.ts'
 import { stopTelling } from '#notices/tell.ts'
 import type { Handler } from '#outbox/worker.ts'
 import type { Transaction } from '#store/database.ts'
+import { promiseAnnouncement } from './announce.ts'
 import { deleteReviews, expireRequestRow } from './store.ts'
 
 /** Ends requests whose time is over. All of it is one transaction, so there is no attempt to wait for. */
@@ -22,6 +23,7 @@ export async function expireInside(tx: Transaction, id: string, now: number): Pr
   if (!request) return
   await deleteReviews(tx, id)
   await stopTelling(tx, { requestId: id, outcome: 'expired' }, now)
+  await promiseAnnouncement(tx, request, now)
   const { userId, clientId, expiresAt } = request
   await recordEvent(tx, { kind: 'expired', actor: 'system', requestId: id, userId, clientId, at: expiresAt })
 }

@@ -15,25 +15,26 @@ interface GrantTimes {
   /** When the user signed, in epoch milliseconds. */
   authTime: number
   issuedAt: number
-  lifeMs: number
   /** The approval was simulated. */
   isTest?: boolean
 }
 
 /**
- * Signs the tokens of an approved request: the access token is good for as long as the operator says, and never past
- * what the user was shown.
+ * Signs the tokens of an approved request: the access token is good from when it is made, and never past what the
+ * user was shown.
  *
  * @param claimsOf further claims of the ID Token, from the text of the access token
  */
 export function grantTokens(
   issuer: Issuer,
   request: TokenRequest,
-  { authTime, issuedAt, lifeMs, isTest = false }: GrantTimes,
+  { authTime, issuedAt, isTest = false }: GrantTimes,
   claimsOf?: (accessToken: string) => Record<string, string>,
 ): Granted {
   const { id: requestId, clientId, userId } = request
   const { scopes } = termsOf(request)
+  // What the user was shown is the end of a token that is fetched at the last moment.
+  const lifeMs = request.tokenExpiresAt - request.expiresAt
   const expiresAt = Math.min(issuedAt + lifeMs, request.tokenExpiresAt)
   const token = signToken(issuer, {
     requestId,

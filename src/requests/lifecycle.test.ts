@@ -424,8 +424,8 @@ test('what the rules forbid, the store itself refuses', async () => {
     insert into tokens (id, hash, request_id, client_id, user_id, state, issued_at, expires_at)
     values ('tok_second', ${randomBytes(32)}, ${id}, ${client.id}, ${user.id}, 'active', 1, 2)`)
   await refused(sql`
-    insert into deliveries (id, request_id, client_id, user_id, token_id, url, state, expires_at, created_at)
-    values ('dlv_second', ${id}, ${client.id}, ${user.id}, 'tok_second', 'https://a.example', 'queued', 2, 1)`)
+    insert into deliveries (id, request_id, client_id, user_id, kind, token_id, url, state, expires_at, created_at)
+    values ('dlv_second', ${id}, ${client.id}, ${user.id}, 'token', 'tok_second', 'https://a.example', 'queued', 2, 1)`)
   await refused(sql`
     insert into decisions (request_id, user_id, decision, channel, evidence, decided_at)
     values (${id}, ${user.id}, 'rejected', 'web', null, 1)`)
@@ -520,7 +520,7 @@ async function setStage() {
                (select count(*) from delivery_payloads
                   join deliveries on deliveries.id = delivery_id where request_id = ${id}) as payloads,
                (select count(*) from outbox
-                  join deliveries on deliveries.id = ref and kind = 'deliver' where request_id = ${id}) as jobs,
+                  join deliveries on deliveries.id = ref and outbox.kind = 'deliver' where request_id = ${id}) as jobs,
                (select count(*) from decisions where request_id = ${id}) as decisions,
                (select count(*) from events
                  where request_id = ${id} and kind in ('approved', 'rejected', 'withdrawn', 'expired')) as settled_events`)

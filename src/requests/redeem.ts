@@ -1,5 +1,5 @@
 import { recordEvent } from '#audit/events.ts'
-import { MINUTE, SECOND } from '#base/clock.ts'
+import { SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import { clientInside } from '#clients/store.ts'
 import type { Transaction } from '#store/database.ts'
@@ -7,6 +7,7 @@ import { halfHash } from '#tokens/id-token.ts'
 import { keepToken } from '#tokens/issue.ts'
 import { revokeToken } from '#tokens/revoke.ts'
 import { activeTokensOfRequest } from '#tokens/store.ts'
+import { FETCH_GRACE_MS } from './announce.ts'
 import type { AskContext } from './ask.ts'
 import { type Granted, grantTokens } from './grant.ts'
 import { requestOfHandle } from './handle.ts'
@@ -32,8 +33,6 @@ export interface Poll {
 
 type Outcome = { granted: Granted } | { refusal: Refusal; request?: TokenRequest }
 
-/** What was approved in the last moment of a request may still be fetched after it. */
-const FETCH_GRACE_MS = MINUTE
 /** Waits are measured by two clocks and over a network: so much earlier is not yet too early. */
 const EARLY_MS = 100
 /** By which the interval of a client grows that does not keep it (CIBA Core 1.0 §11). */
@@ -105,7 +104,6 @@ async function redeem(
   const times = {
     authTime: request.settledAt ?? now,
     issuedAt: now,
-    lifeMs: context.askRules.tokenLifeMs,
     isTest: client?.mode === 'test',
   }
   const granted = grantTokens(context.issuer, request, times, (text) => ({ at_hash: halfHash(text) }))

@@ -1,6 +1,7 @@
 import { recordEvent } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
 import type { Transaction } from '#store/database.ts'
+import { promiseAnnouncement } from './announce.ts'
 import { type Decided, tidy } from './approve.ts'
 import type { RequestContext } from './context.ts'
 import { isBegunByUser } from './open.ts'
@@ -61,6 +62,7 @@ export async function rejectInside(
   })
   if (!isBegunByUser(request)) await noteRejection(tx, { userId, clientId: client.id }, at)
   await tidy(tx, id, 'rejected', at)
+  await promiseAnnouncement(tx, request, at)
   return {
     status: 'rejected',
     clientId: client.id,

@@ -44,7 +44,7 @@ export async function retireClient(
     for (const each of await pendingOfClient(tx, client)) await withdrawInside(tx, each, at)
     for (const { requestId, tokenId } of await waitingDeliveries(tx, id, 0)) {
       await stopDelivery(tx, requestId, at)
-      await revokeToken(tx, tokenId, 'user', at, 'the app is being deleted')
+      if (tokenId !== null) await revokeToken(tx, tokenId, 'user', at, 'the app is being deleted')
     }
     await recordEvent(tx, { ...whose(client), kind: 'app_deleted', actor: 'user', detail: client.name, at })
   })

@@ -5,6 +5,7 @@ import { type Client, clientInside, type Outcome } from '#clients/store.ts'
 import { letDeliveryFail } from '#deliveries/store.ts'
 import type { Handler } from '#outbox/worker.ts'
 import type { Transaction } from '#store/database.ts'
+import { promiseAnnouncement } from './announce.ts'
 import { handOver, type Prepared, prepare, tidy } from './approve.ts'
 import type { RequestContext } from './context.ts'
 import { simulatedEvidence } from './evidence.ts'
@@ -110,6 +111,7 @@ async function reject(play: Play, outcome: Outcome): Promise<Simulated> {
   const { tx, request, at } = play
   if (!(await settleRequest(tx, request.id, 'rejected', at))) throw new Refusal('request_settled')
   await decide(play, 'rejected', null, outcome === 'block' ? 'blocked' : undefined)
+  await promiseAnnouncement(tx, request, at)
   // An app is not told that it was blocked: it sees a rejection like any other, and that it may not ask for a while.
   if (outcome === 'block') await blockInTest(tx, request, at)
   return { status: 'rejected', redirectTo: redirectWith(request, { error: 'access_denied' }) }

@@ -34,6 +34,14 @@ export async function requireWelcome(tx: Transaction, pair: Pair, now: number): 
     throw new Refusal('asks_paused', { facts: { retry_after: Math.ceil((until - now) / SECOND) } })
 }
 
+/** Whether the user wants to hear nothing of a client any more. */
+export async function isBlocked(db: Database, { userId, clientId }: Pair): Promise<boolean> {
+  const found = await db.read(sql`
+    select client_id from client_standings
+     where user_id = ${userId} and client_id = ${clientId} and blocked_at is not null`)
+  return found.length > 0
+}
+
 const standingOf = (tx: Transaction, { userId, clientId }: Pair) =>
   tx.one<Standing>(sql`
     select rejections, paused_until, blocked_at

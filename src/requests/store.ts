@@ -294,6 +294,11 @@ export const insertHandle = (
     insert into request_handles (request_id, interval_seconds, sealed_bearer)
     values (${each.requestId}, ${each.intervalSeconds}, ${each.sealedBearer})`)
 
+export const handleInside = (tx: Transaction, requestId: string) =>
+  tx.one<RequestHandle>(sql`
+    select request_id, interval_seconds, polled_at, redeemed_at, sealed_bearer
+      from request_handles where request_id = ${requestId}`)
+
 /** For one who polls: of two at the same moment the second waits for the first. */
 export const lockHandle = (tx: Transaction, requestId: string) =>
   tx.one<RequestHandle>(sql`

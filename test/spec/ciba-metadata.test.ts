@@ -26,7 +26,7 @@ describe('CIBA Core §4, RFC 8414: metadata', () => {
   test('1, 2, 3: endpoint, modes that work, grant type', async () => {
     const found = await metadata()
     assert.equal(found.backchannel_authentication_endpoint, `${server.origin}/bc-authorize`)
-    assert.deepEqual(found.backchannel_token_delivery_modes_supported, ['poll'])
+    assert.deepEqual(found.backchannel_token_delivery_modes_supported, ['poll', 'ping', 'push'])
     assert.ok((found.grant_types_supported as string[]).includes('urn:openid:params:grant-type:ciba'))
   })
 

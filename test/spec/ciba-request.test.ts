@@ -106,6 +106,14 @@ describe('CIBA Core §7: the request', () => {
   test('20: no such user, not linked, disabled, blocking: one answer, nobody told', async () => {
     const stranger = await server.person({ handle: 'ravi' })
     assert.deepEqual(await refused({ login_hint: 'nobody' }), [400, 'unknown_user_id'])
+    const blocker = await server.person({ handle: 'meera' })
+    const blocked = await addInitiator(server, [blocker.userId])
+    const { requestId } = await calls.ask(blocked, { login_hint: 'meera' })
+    await blocker.must('POST', `/v1/me/requests/${requestId}/reject`, { report: true })
+    const [toBlocker, toNobody] = await Promise.all(
+      ['meera', 'nobody'].map(async (login_hint) => (await calls.authorize(blocked, { login_hint })).text()),
+    )
+    assert.equal(toBlocker, toNobody)
     const answers = await Promise.all(
       ['nobody', 'ravi', 'no\u{1F600}body'].map(async (login_hint) => {
         const answer = await calls.authorize(client, { login_hint })

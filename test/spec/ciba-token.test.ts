@@ -261,12 +261,17 @@ describe('CIBA Core §10.1: long polling', () => {
   })
 
   test('49: who hangs up loses nothing: the result is there for the next poll', async () => {
+    // Two rejections in a row have paused the other one.
+    const paused = await cibaCalls(holding.origin).authorize(app, { login_hint: 'asha' })
+    assert.ok(Number(paused.headers.get('retry-after')) > 0)
+    assert.deepEqual(await errorOf(paused), [403, 'access_denied'])
+    const other = await addInitiator(holding, [asha.userId])
     const { poll, ask } = cibaCalls(holding.origin)
-    const { auth_req_id, requestId } = await ask(app, { login_hint: 'asha' })
+    const { auth_req_id, requestId } = await ask(other, { login_hint: 'asha' })
     const hangUp = new AbortController()
     const held = fetch(`${holding.origin}/token`, {
       method: 'POST',
-      headers: basic(app),
+      headers: basic(other),
       body: new URLSearchParams({ grant_type: CIBA_GRANT, auth_req_id }),
       signal: hangUp.signal,
     })
@@ -274,7 +279,7 @@ describe('CIBA Core §10.1: long polling', () => {
     hangUp.abort()
     await assert.rejects(held)
     await asha.approve(requestId)
-    assert.equal((await poll(app, auth_req_id)).status, 200)
+    assert.equal((await poll(other, auth_req_id)).status, 200)
   })
 
   test('49: a server that is stopped keeps nobody waiting', async () => {

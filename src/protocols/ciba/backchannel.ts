@@ -1,3 +1,4 @@
+import type { DeliveryMode } from '#clients/store.ts'
 import { askUser, type Hint, type InitiatorAsk } from '#requests/ask.ts'
 import { invalidRequest } from './errors.ts'
 import type { Parameters } from './form.ts'
@@ -29,7 +30,7 @@ function readAsk({ http, form, client, initiator }: ClientCall): InitiatorAsk {
     scope,
     bindingMessage: form.get('binding_message'),
     requestedExpiry: readExpiry(form.get('requested_expiry')),
-    bearer: undefined,
+    bearer: readBearer(initiator.deliveryMode, form.get('client_notification_token')),
     idempotencyKey: typeof key === 'string' && key !== '' ? key : undefined,
     address: http.ip,
   }
@@ -45,6 +46,14 @@ function readHint(form: Parameters): Hint {
   const handle = form.get('login_hint')
   if (handle === undefined) throw invalidRequest(`${given[0]} is not taken here; send a login_hint.`)
   return { handle }
+}
+
+/** By which the client will know a ping or push as ours (§7.1); one that polls has no use for it. */
+function readBearer(mode: DeliveryMode, token: string | undefined): string | undefined {
+  if (mode === 'poll') return undefined
+  if (token === undefined) throw invalidRequest(`client_notification_token is missing; the mode is ${mode}.`)
+  if (token.length <= 1_024 && /^[A-Za-z0-9._~+/-]+=*$/.test(token)) return token
+  throw invalidRequest('client_notification_token must be a bearer token of at most 1024 characters.')
 }
 
 /** Seconds. */

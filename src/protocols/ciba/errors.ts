@@ -3,6 +3,7 @@ import type { Trouble } from '#http/errors.ts'
 
 /** Error codes of CIBA Core 1.0 §11, §13 and RFC 6749 §5.2, with their statuses. */
 const CODES: Partial<Record<Trouble['code'], [status: number, error: string]>> = {
+  asks_paused: [403, 'access_denied'],
   binding_message_unfit: [400, 'invalid_binding_message'],
   client_credentials_wrong: [401, 'invalid_client'],
   client_disabled: [400, 'unauthorized_client'],

@@ -164,8 +164,6 @@ create table client_links (
   client_id text collate "C" not null references clients (id),
   scopes text collate "C" not null,
   linked_at bigint not null,
-  -- The user wants to hear nothing of it any more.
-  blocked_at bigint,
   primary key (user_id, client_id)
 );
 
@@ -384,7 +382,9 @@ create table deliveries (
   request_id text collate "C" not null unique,
   client_id text collate "C" not null,
   user_id text collate "C" not null,
-  token_id text collate "C" not null,
+  -- A token to a notifier endpoint; or by CIBA a push of tokens, or that there are none, or a ping that says come and see.
+  kind text collate "C" not null check (kind in ('token', 'push', 'push_error', 'ping')),
+  token_id text collate "C",
   url text collate "C" not null,
   state text collate "C" not null check (state in ('queued', 'delivered', 'undeliverable')),
   expires_at bigint not null,
@@ -392,6 +392,7 @@ create table deliveries (
   settled_at bigint,
   -- In test mode: no attempt leaves the server, each one fails.
   is_failing bigint not null default 0,
+  check ((kind in ('token', 'push')) = (token_id is not null)),
   check ((state = 'queued') = (settled_at is null))
 );
 
@@ -400,7 +401,9 @@ create index deliveries_of_client on deliveries (client_id, id);
 -- The sealed payload stands apart and leaves in the transaction that records the 2xx.
 create table delivery_payloads (
   delivery_id text collate "C" primary key,
-  sealed bytea not null
+  sealed bytea not null,
+  -- Bearer token by which the client knows the call as ours (CIBA Core 1.0 §9).
+  sealed_bearer bytea
 );
 
 create table delivery_attempts (
@@ -453,7 +456,7 @@ create table feedback_forwards (
 -- outbox
 create table outbox (
   id text collate "C" primary key,
-  kind text collate "C" not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback', 'simulate')),
+  kind text collate "C" not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback', 'simulate', 'announce')),
   ref text collate "C" not null,
   lane text collate "C" not null,
   due_at bigint not null,

@@ -163,8 +163,6 @@ create table client_links (
   client_id text not null references clients (id),
   scopes text not null,
   linked_at integer not null,
-  -- The user wants to hear nothing of it any more.
-  blocked_at integer,
   primary key (user_id, client_id)
 ) strict, without rowid;
 
@@ -383,7 +381,9 @@ create table deliveries (
   request_id text not null unique,
   client_id text not null,
   user_id text not null,
-  token_id text not null,
+  -- A token to a notifier endpoint; or by CIBA a push of tokens, or that there are none, or a ping that says come and see.
+  kind text not null check (kind in ('token', 'push', 'push_error', 'ping')),
+  token_id text,
   url text not null,
   state text not null check (state in ('queued', 'delivered', 'undeliverable')),
   expires_at integer not null,
@@ -391,6 +391,7 @@ create table deliveries (
   settled_at integer,
   -- In test mode: no attempt leaves the server, each one fails.
   is_failing integer not null default 0,
+  check ((kind in ('token', 'push')) = (token_id is not null)),
   check ((state = 'queued') = (settled_at is null))
 ) strict, without rowid;
 
@@ -399,7 +400,9 @@ create index deliveries_of_client on deliveries (client_id, id);
 -- The sealed payload stands apart and leaves in the transaction that records the 2xx.
 create table delivery_payloads (
   delivery_id text primary key,
-  sealed blob not null
+  sealed blob not null,
+  -- Bearer token by which the client knows the call as ours (CIBA Core 1.0 §9).
+  sealed_bearer blob
 ) strict, without rowid;
 
 create table delivery_attempts (
@@ -452,7 +455,7 @@ create table feedback_forwards (
 -- outbox
 create table outbox (
   id text primary key,
-  kind text not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback', 'simulate')),
+  kind text not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback', 'simulate', 'announce')),
   ref text not null,
   lane text not null,
   due_at integer not null,
