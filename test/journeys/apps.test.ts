@@ -200,18 +200,19 @@ test('requests and tries appear while the owner watches; a try tells what came b
     behave: (_http, response) => response.writeHead(isUp ? 200 : 503).end('come back later'),
   })
   const { app } = stage
-  const watcher = await stage.secondDevice()
-  const { page } = watcher
-  await watcher.open(`/apps/${app.client_id}/requests`)
+  // The one that was signed in last decides: its passkey counts on from there.
+  const decider = await stage.secondDevice()
+  const { page, open } = stage.device
+  await open(`/apps/${app.client_id}/requests`)
   await page.getByText('When the app asks, the request appears by itself.').waitFor()
   await page.getByText('curl -X POST').waitFor()
   const id = await stage.ask()
   await page.getByText(id).waitFor()
   await page.getByText('Step by step').click()
   await page.locator('.timeline li').filter({ hasText: 'Asked' }).waitFor()
-  await read(stage.device, id)
+  await read(decider, id)
   await page.getByText('Opened by the user').waitFor()
-  await approve(stage.device)
+  await approve(decider)
   await page.getByText('A try to send failed').waitFor()
 
   await part(page, 'Deliveries').click()
