@@ -21,6 +21,7 @@ import { startTally, sweepTallies } from '#audit/tally.ts'
 import { type Clock, MINUTE, SECOND, steadyClock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import type { Vault } from '#base/seal.ts'
+import { createHttpChannel } from '#channels/http/channel.ts'
 import { createLiveHub } from '#channels/live/hub.ts'
 import { liveRoutes } from '#channels/live/routes.ts'
 import { createPushChannel } from '#channels/webpush/channel.ts'
@@ -41,7 +42,9 @@ import { callLimit } from '#http/limits.ts'
 import { pageRoutes } from '#http/pages.ts'
 import { closeServer, createServer, type Server } from '#http/server.ts'
 import type { Channel } from '#notices/channel.ts'
+import { addAppContacts } from '#notices/contacts.ts'
 import { countChannels } from '#notices/counts.ts'
+
 import { notifyHandler } from '#notices/send.ts'
 import { tellUndelivered } from '#notices/tell.ts'
 import { createOutbound } from '#outbound/dial.ts'
@@ -154,6 +157,7 @@ export async function startApp({
     askRules: askRules(config),
     holdMs: config.cibaHold,
     stopping: stopping.signal,
+    tellsApp: config.appBackendUrl !== undefined,
     limitClient: callLimit(config.rateLimit, steady),
     limitStranger: callLimit([{ most: SIGN_INS_A_MINUTE, ms: MINUTE }], steady),
     limitAddress: callLimit([{ most: FAILURES_A_MINUTE, ms: MINUTE }], steady),
@@ -165,6 +169,10 @@ export async function startApp({
   if (whatsapp) channels.set('whatsapp', createWhatsappChannel(whatsapp, context))
   const push = { ...context, vapid: await openVapid(context, config), hosts: config.pushHosts }
   channels.set('webpush', createPushChannel(push))
+  const { appBackendUrl: url, appBackendSecret: secret } = config
+  if (url && secret) channels.set('http', createHttpChannel({ url, secret }, context))
+  const tellApp = url ? () => addAppContacts(db, now()) : async () => {}
+  await tellApp()
   const hub = createLiveHub({ db, log })
   const tally = startTally({ db, log })
   // Whoever is asked will soon want to answer.
@@ -225,7 +233,9 @@ export async function startApp({
       await sweepClients(tx, now())
       await sweepTallies(tx, now())
     })
-    swept.catch((fault) => log.error('What has ended could not be cleared away.', fault))
+    Promise.all([swept, tellApp()]).catch((fault) =>
+      log.error('What has ended could not be cleared away.', fault),
+    )
   }, SWEEP_MS)
   await server.listen({ port: config.port, host: config.host })
   const { port } = server.server.address() as AddressInfo
@@ -301,7 +311,7 @@ function feedbackSettings(config: Config) {
 }
 
 /** @throws SettingError when people would reach the pages in clear text */
-function siteOf(origin: string, { isDev }: Config) {
+function siteOf(origin: string, { isDev, appOrigins }: Config) {
   const { hostname, protocol } = new URL(origin)
   const isLoopback = hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '127.0.0.1'
   if (protocol === 'http:' && !isLoopback && !isDev) {
@@ -309,5 +319,5 @@ function siteOf(origin: string, { isDev }: Config) {
       `COUNTERSIGN_URL must begin with https:// (passkeys need it). Example: https://${hostname}`,
     )
   }
-  return { origin, rpId: hostname }
+  return { origin, rpId: hostname, appOrigins: appOrigins ?? [] }
 }

@@ -56,6 +56,21 @@ export function origin(given: string): string {
   throw new Error('must be an origin: scheme, host and port, nothing after it')
 }
 
+export function webUrl(given: string): string {
+  const url = URL.parse(given)
+  if (url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.hash) return url.href
+  throw new Error('must be a whole address that begins with https://')
+}
+
+export function appOrigins(given: string): string[] {
+  const origins = list(given)
+  const isOrigin = (each: string) =>
+    /^android:apk-key-hash:[\w-]{43}$/.test(each) ||
+    (/^https:/.test(each) && URL.parse(each)?.origin === each)
+  if (origins.every(isOrigin)) return origins
+  throw new Error('must be origins such as android:apk-key-hash:… or https://app.example.com')
+}
+
 export function pushSubject(given: string): string {
   if (/^mailto:\S+@\S+$/.test(given) || URL.parse(given)?.protocol === 'https:') return given
   throw new Error('must begin with mailto: or https:')

@@ -4,6 +4,7 @@ import type { WhatsappSettings } from '#channels/whatsapp/channel.ts'
 import { parseAllowList } from '#outbound/policy.ts'
 import {
   adminKey,
+  appOrigins,
   count,
   daily,
   databaseUrl,
@@ -21,6 +22,7 @@ import {
   smtpUrl,
   text,
   webhookSecret,
+  webUrl,
   windows,
 } from './config-values.ts'
 
@@ -268,6 +270,27 @@ const settings = {
     about: 'Push services that may be called to tell a browser; others are refused.',
     example: 'fcm.googleapis.com, *.push.apple.com',
   }),
+  appBackendUrl: setting({
+    env: 'APP_BACKEND_URL',
+    parse: webUrl,
+    about:
+      'Address at which the back end of your own app hears of requests, so that the app can tell and show them. With it the http channel is on.',
+    example: 'https://app.example.com/hooks/countersign',
+  }),
+  appBackendSecret: setting({
+    env: 'APP_BACKEND_SECRET',
+    parse: webhookSecret,
+    about: 'Signs those calls (Standard Webhooks): whsec_ and at least 24 bytes in base64.',
+    example: 'in COUNTERSIGN_APP_BACKEND_SECRET_FILE: /run/secrets/app-backend',
+    isSecret: true,
+  }),
+  appOrigins: setting({
+    env: 'APP_ORIGINS',
+    parse: appOrigins,
+    about:
+      'Origins of your own apps in which passkeys of this site may sign (WebAuthn): of an Android app its android:apk-key-hash.',
+    example: 'android:apk-key-hash:Z9vG7nfBjn0h3vAdBl9wDzxkQAVtyKo8l8ddTDE3rnk',
+  }),
   whatsappApi: always({
     env: 'WHATSAPP_API',
     parse: origin,
@@ -430,6 +453,11 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const unknown = Object.keys(env).find((name) => name.startsWith('COUNTERSIGN_') && !known.has(name))
   if (unknown)
     throw new SettingError(`There is no setting ${unknown}. “countersign serve --help” lists them all.`)
+  if (config.appBackendUrl && !config.appBackendSecret) {
+    throw new SettingError(
+      'COUNTERSIGN_APP_BACKEND_URL needs COUNTERSIGN_APP_BACKEND_SECRET, by which the back end knows our calls. Example: COUNTERSIGN_APP_BACKEND_SECRET=whsec_$(head -c 32 /dev/urandom | base64)',
+    )
+  }
   if (config.outboundProxy && !config.outboundProxyGuards) {
     // Names are looked up by the proxy, so we cannot see the addresses that are dialled.
     throw new SettingError(

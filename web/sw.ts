@@ -70,7 +70,7 @@ function readPush(text: string | undefined): Shown {
 
 /** Best effort: whoever asked sees that the request was shown. */
 async function confirmShown(receipt: string | null) {
-  if (receipt) await post('POST', '/v1/push/shown', { receipt })
+  if (receipt) await post('POST', '/v1/notices/shown', { receipt })
 }
 
 // A tap opens the request and decides nothing.

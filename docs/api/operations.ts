@@ -453,7 +453,7 @@ export const operations: Record<string, Operation> = {
     access: 'user',
     answers: { 204: null },
   },
-  'POST /v1/push/shown': {
+  'POST /v1/notices/shown': {
     summary: 'Report that a notice was shown',
     about: 'By the receipt in the notice, also after the session has ended.',
     tag: 'Approvals',

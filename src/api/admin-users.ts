@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
 import type { Server } from '#http/server.ts'
 import { tellOfAccount } from '#notices/account.ts'
-import { addPhone } from '#notices/contacts.ts'
+import { addAppContact, addPhone } from '#notices/contacts.ts'
 import { contactsOfUser } from '#notices/store.ts'
 import { disableUser, enableUser } from '#requests/disable-user.ts'
 import { callOffEnrolment, renewEnrolment } from '#users/renew.ts'
@@ -32,17 +32,20 @@ export interface NewUserForm {
 
 /** Adds a user and where they can be told; what `user add` does. */
 export async function addUserWithContact(
-  context: UsersContext,
+  context: UsersContext & { tellsApp?: boolean },
   { user_id, phone, ...form }: NewUserForm,
   by: string,
 ) {
   const { userId, enrolmentUrl } = await addUser(context, { ...form, id: user_id, by }, async (tx, id) => {
+    if (context.tellsApp) await addAppContact(tx, id, context.now())
     if (phone) await addPhone(tx, { userId: id, channel: 'whatsapp', phone: phone }, context.now())
   })
   return { user_id: userId, enrolment_url: enrolmentUrl }
 }
 
 interface AdminUsersContext extends UsersContext {
+  /** Whether every user is told by the operator's own app too. */
+  tellsApp?: boolean
   /** How long a new link waits for somebody who has a passkey, in milliseconds. */
   reenrolWaitMs: number
 }

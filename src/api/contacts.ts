@@ -1,9 +1,12 @@
 import { Type } from 'typebox'
 import { SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
+import type { Vault } from '#base/seal.ts'
 import type { Server } from '#http/server.ts'
+import { advanceNotice } from '#notices/progress.ts'
+import { noticeOfReceipt } from '#notices/receipt.ts'
 import { changeNoticeSettings, type NoticeSettings, noticeSettings } from '#notices/settings.ts'
-import { type Contact, contactsOfUser, deleteContact } from '#notices/store.ts'
+import { type Contact, contactsOfUser, deleteContact, noticeById } from '#notices/store.ts'
 import type { UsersContext } from '#users/users.ts'
 import type { ContactCard, NoticeSettingsCard } from './contract.ts'
 import { signedIn } from './guard.ts'
@@ -31,8 +34,8 @@ const Change = Type.Object(
 )
 
 /** Where a user is told, how, and the end of it. */
-export function contactRoutes(server: Server, context: UsersContext) {
-  const { db, now } = context
+export function contactRoutes(server: Server, context: UsersContext & { vault: Vault }) {
+  const { db, now, vault } = context
 
   server.get('/v1/me/contacts', async (http) => {
     const { userId } = await signedIn(context, http)
@@ -61,6 +64,18 @@ export function contactRoutes(server: Server, context: UsersContext) {
     const { userId } = await signedIn(context, http)
     const removed = await db.transaction((tx) => deleteContact(tx, http.params.id, userId))
     if (removed === 0) throw new Refusal('contact_not_found')
+    return reply.code(204).send()
+  })
+
+  // By receipt and not by session: a device shows notices also after a session has ended.
+  const shown = Type.Object({ receipt: Type.String({ maxLength: 200 }) })
+  server.post('/v1/notices/shown', { schema: { body: shown } }, async (http, reply) => {
+    const noticeId = noticeOfReceipt(vault, http.body.receipt)
+    if (!noticeId) throw new Refusal('receipt_wrong')
+    await db.transaction(async (tx) => {
+      const notice = await noticeById(tx, noticeId)
+      if (notice) await advanceNotice(tx, notice, 'shown', now())
+    })
     return reply.code(204).send()
   })
 }

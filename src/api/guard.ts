@@ -22,7 +22,8 @@ export function guardPages(server: Server, { site }: UsersContext) {
 
 /** @throws Refusal `cross_origin` */
 export function requireOwnPages(http: FastifyRequest, { site }: Pick<UsersContext, 'site'>) {
-  if (http.headers.origin === site.origin) return
+  const { origin = '' } = http.headers
+  if (origin === site.origin || site.appOrigins?.includes(origin)) return
   const detail = `This call must come from our own pages at ${site.origin}.`
   throw new Refusal('cross_origin', { detail })
 }

@@ -47,7 +47,7 @@ export interface Channel {
 }
 
 /** Channels whose messages stay on the screen, and can be replaced once the request is settled. */
-export const REPLACING: ReadonlySet<string> = new Set(['webpush'])
+export const REPLACING: ReadonlySet<string> = new Set(['webpush', 'http'])
 
 interface FailureOptions extends ErrorOptions {
   /** Shortest wait before another try, in milliseconds; absent where it is no use. */

@@ -1,7 +1,7 @@
 import { Refusal } from '#base/errors.ts'
 import { newId } from '#base/ids.ts'
-import type { Transaction } from '#store/database.ts'
-import { insertContact } from './store.ts'
+import type { Database, Transaction } from '#store/database.ts'
+import { insertContact, usersWithout } from './store.ts'
 
 /**
  * Notes a phone where a user can be told. Its number is kept in the form of E.164 without its plus, as messengers send it.
@@ -26,6 +26,34 @@ export async function addPhone(
   })
   if (!made) throw new Refusal('contact_taken')
 }
+
+/** One transaction adds so many: the one writer is held for milliseconds. */
+const BATCH = 500
+
+/** Sees to it that every user is told by the operator's own app as well, which knows them by their id. */
+export async function addAppContacts(db: Database, now: number): Promise<void> {
+  for (;;) {
+    const users = await usersWithout(db, 'http', BATCH)
+    await db.transaction(async (tx) => {
+      for (const { id: userId } of users) await addAppContact(tx, userId, now)
+    })
+    if (users.length < BATCH) return
+  }
+}
+
+/** The same for one user, as part of a larger transaction. */
+export const addAppContact = (tx: Transaction, userId: string, now: number) =>
+  insertContact(tx, {
+    id: newId('con'),
+    userId,
+    channel: 'http',
+    address: userId,
+    sealed: null,
+    label: null,
+    language: null,
+    sessionId: null,
+    createdAt: now,
+  })
 
 /** @throws Refusal `phone_invalid` */
 function phoneNumber(text: string): string {

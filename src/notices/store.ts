@@ -67,6 +67,12 @@ export const activeContacts = (tx: Transaction, userId: string) =>
     select id, user_id, channel, address, scoped_id, sealed, label, language, state, created_at
       from contacts where user_id = ${userId} and state = 'active' order by id`)
 
+export const usersWithout = (db: Database, channel: string, limit: number) =>
+  db.read<{ id: string }>(sql`
+    select id from users
+     where not exists (select 1 from contacts where user_id = users.id and channel = ${channel})
+     order by id limit ${limit}`)
+
 export const contactById = (tx: Transaction, id: string) =>
   tx.one<Contact>(sql`
     select id, user_id, channel, address, scoped_id, sealed, label, language, state, created_at

@@ -38,7 +38,8 @@ export function makeEvidence(site: Site, { review, passkey, credential, decidedA
     v: 1,
     approval: review.approval,
     nonce: Buffer.from(review.nonce).toString('base64url'),
-    origin: site.origin,
+    // That of the page or app in which the passkey signed; it was checked against those that may.
+    origin: JSON.parse(Buffer.from(clientDataJSON, 'base64url').toString('utf8')).origin,
     rp_id: site.rpId,
     decided_at: decidedAt,
     passkey: {

@@ -56,7 +56,7 @@ export async function verifyAssertion(
 
 /** The check itself, which needs no store, so that evidence can be checked by anybody, offline. */
 export async function checkAssertion(
-  { origin, rpId }: Site,
+  { origin, rpId, appOrigins = [] }: Site,
   response: AuthenticationResponseJSON,
   challenge: string,
   credential: WebAuthnCredential,
@@ -66,7 +66,7 @@ export async function checkAssertion(
     response,
     credential,
     expectedChallenge: challenge,
-    expectedOrigin: origin,
+    expectedOrigin: [origin, ...appOrigins],
     expectedRPID: rpId,
     requireUserVerification: true,
   }).catch((cause) => {
@@ -90,7 +90,7 @@ export async function verifyNewPasskey(
   const verified = await verifyRegistrationResponse({
     response,
     expectedChallenge: challenge,
-    expectedOrigin: site.origin,
+    expectedOrigin: [site.origin, ...(site.appOrigins ?? [])],
     expectedRPID: site.rpId,
     requireUserVerification: true,
   }).catch((cause) => {

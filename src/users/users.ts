@@ -12,6 +12,8 @@ export interface Site {
   origin: string
   /** Relying party id: the host name (WebAuthn Level 3 §4). */
   rpId: string
+  /** Of the operator's own apps, in which the same passkeys sign: `android:apk-key-hash:…`, `https://…`. */
+  appOrigins?: readonly string[]
 }
 
 export interface UsersContext {

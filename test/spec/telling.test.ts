@@ -27,7 +27,7 @@ test('what was shown on the first channel is not told on the next', async () => 
   await stage.ask()
   await until(() => stage.push.pushes.length === 1)
   const { receipt } = JSON.parse(stage.push.pushes[0]?.text ?? '').notification.data
-  const answer = await fetch(`${stage.server.origin}/v1/push/shown`, {
+  const answer = await fetch(`${stage.server.origin}/v1/notices/shown`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', origin: stage.server.origin },
     body: JSON.stringify({ receipt }),

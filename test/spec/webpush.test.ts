@@ -85,7 +85,7 @@ test('what a browser has shown is seen in the timeline; a receipt that we did no
   const [first] = await stage.pushed(1)
   const { receipt } = JSON.parse(first?.text ?? '').notification.data
   const show = (receipt: string) =>
-    fetch(`${stage.server.origin}/v1/push/shown`, {
+    fetch(`${stage.server.origin}/v1/notices/shown`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', origin: stage.server.origin },
       body: JSON.stringify({ receipt }),

@@ -1,20 +1,17 @@
 import { Type } from 'typebox'
-import { Refusal } from '#base/errors.ts'
 import { readCookie, sessionCookie } from '#http/cookies.ts'
 import type { Server } from '#http/server.ts'
-import { advanceNotice } from '#notices/progress.ts'
-import { contactByAddress, deleteContact, noticeById } from '#notices/store.ts'
+import { contactByAddress, deleteContact } from '#notices/store.ts'
 import { requireSession } from '#users/sessions.ts'
 import type { UsersContext } from '#users/users.ts'
 import type { PushContext } from './channel.ts'
-import { noticeOfReceipt } from './receipt.ts'
 import { CHANNEL, readSubscription, subscribe } from './subscriptions.ts'
 import { LANGUAGES } from './texts.ts'
 
 const Endpoint = Type.String({ minLength: 1, maxLength: 2_048 })
 const Key = Type.String({ minLength: 1, maxLength: 200, pattern: '^[\\w-]+$' })
 
-/** Where a browser says that it wants to be told, and that it has shown what it was told. */
+/** Where a browser says that it wants to be told. */
 export function pushRoutes(server: Server, context: UsersContext & PushContext) {
   const { db, now, vault, site, vapid, outbound, hosts } = context
   const signedIn = (http: Parameters<typeof readCookie>[0]) =>
@@ -56,16 +53,4 @@ export function pushRoutes(server: Server, context: UsersContext & PushContext) 
       return reply.code(204).send()
     },
   )
-
-  // By receipt and not by session: the service worker shows notices also after a session has ended.
-  const shown = Type.Object({ receipt: Type.String({ maxLength: 200 }) })
-  server.post('/v1/push/shown', { schema: { body: shown } }, async (http, reply) => {
-    const noticeId = noticeOfReceipt(vault, http.body.receipt)
-    if (!noticeId) throw new Refusal('receipt_wrong')
-    await db.transaction(async (tx) => {
-      const notice = await noticeById(tx, noticeId)
-      if (notice) await advanceNotice(tx, notice, 'shown', now())
-    })
-    return reply.code(204).send()
-  })
 }

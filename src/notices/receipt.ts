@@ -1,8 +1,8 @@
 import type { Vault } from '#base/seal.ts'
 
-const PURPOSE = 'push_receipt'
+const PURPOSE = 'notice_receipt'
 
-/** What a browser sends back once it has shown a notice. It tells us only which one. */
+/** What a device sends back once it has shown a notice. It tells us only which one. */
 export const receiptOf = (vault: Vault, noticeId: string): string =>
   `${noticeId}.${vault.mac(PURPOSE, noticeId)}`
 
