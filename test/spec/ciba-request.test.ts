@@ -197,6 +197,18 @@ describe('CIBA Core §7: the request', () => {
     assert.equal((await calls.authorize(client, { login_hint: person.userId })).status, 200)
   })
 
+  test('77: by a subject identifier of this server, as Auth0 writes it', async () => {
+    const subject = (more: object) =>
+      JSON.stringify({ format: 'iss_sub', iss: `${server.origin}/`, sub: person.userId, ...more })
+    assert.equal((await calls.authorize(client, { login_hint: subject({}) })).status, 200)
+    assert.equal((await calls.authorize(client, { login_hint: subject({ iss: server.origin }) })).status, 200)
+    for (const more of [{ iss: 'https://else.example' }, { format: 'email' }, { sub: 7 }]) {
+      assert.deepEqual(await refused({ login_hint: subject(more) }), [400, 'invalid_request'])
+    }
+    assert.deepEqual(await refused({ login_hint: '{"sub"' }), [400, 'invalid_request'])
+    assert.deepEqual(await refused({ login_hint: subject({ sub: 'nobody' }) }), [400, 'unknown_user_id'])
+  })
+
   test('83: no request_uri', async () => {
     assert.deepEqual(await refused({ request_uri: 'https://x.example' }), [400, 'invalid_request'])
   })

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import * as oauth from 'oauth4webapi'
+import * as client from 'openid-client'
+import { addInitiator, type TestClient } from '../support/ciba.ts'
+import type { Person } from '../support/person.ts'
+import { startReceiver } from '../support/receiver.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+
+// Other people's libraries, as they come.
+
+let server: TestServer
+let person: Person
+before(async () => {
+  server = await startServer()
+  person = await server.person({ handle: 'asha' })
+})
+after(() => server[Symbol.asyncDispose]())
+
+/** Approves what waits, once it does. */
+async function approveNext() {
+  for (let tries = 0; tries < 50; tries += 1) {
+    const { requests } = await person.must<{ requests: { id: string }[] }>(
+      'GET',
+      '/v1/me/requests?status=pending',
+    )
+    if (requests[0]) return person.approve(requests[0].id)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error('Nothing waits.')
+}
+
+const discover = (app: TestClient, authentication: client.ClientAuth) =>
+  client.discovery(new URL(server.origin), app.client_id, undefined, authentication, {
+    execute: [client.allowInsecureRequests],
+  })
+
+for (const [method, authentication] of [
+  ['client_secret_basic', client.ClientSecretBasic],
+  ['client_secret_post', client.ClientSecretPost],
+] as const) {
+  test(`openid-client: discovers, asks and polls, by ${method}`, async () => {
+    const app = await addInitiator(server, [person.userId], { token_endpoint_auth_method: method })
+    const config = await discover(app, authentication(app.client_secret))
+    const asked = await client.initiateBackchannelAuthentication(config, {
+      scope: 'openid',
+      login_hint: 'asha',
+      binding_message: '1234',
+    })
+    const tokens = client.pollBackchannelAuthenticationGrant(config, asked)
+    await approveNext()
+    const answer = await tokens
+    assert.equal(answer.claims()?.sub, person.userId)
+    assert.equal(answer.token_type, 'bearer')
+  })
+}
+
+test('openid-client: hears of a rejection, and of a wrong secret', async () => {
+  const app = await addInitiator(server, [person.userId])
+  const config = await discover(app, client.ClientSecretBasic(app.client_secret))
+  const asked = await client.initiateBackchannelAuthentication(config, {
+    scope: 'openid',
+    login_hint: 'asha',
+  })
+  const { requests } = await person.must<{ requests: { id: string }[] }>(
+    'GET',
+    '/v1/me/requests?status=pending',
+  )
+  await person.reject(requests[0]?.id ?? '')
+  await assert.rejects(client.pollBackchannelAuthenticationGrant(config, asked), { error: 'access_denied' })
+
+  const wrong = await discover(app, client.ClientSecretBasic('wrong'))
+  const asking = client.initiateBackchannelAuthentication(wrong, { scope: 'openid', login_hint: 'asha' })
+  await assert.rejects(asking, { cause: [{ scheme: 'basic', parameters: { realm: 'countersign' } }] })
+})
+
+test('openid-client: after a ping it fetches the tokens by one call', async () => {
+  await using receiver = await startReceiver()
+  const app = await addInitiator(server, [person.userId], {
+    backchannel_token_delivery_mode: 'ping',
+    backchannel_client_notification_endpoint: receiver.url,
+  })
+  const config = await discover(app, client.ClientSecretBasic(app.client_secret))
+  await client.initiateBackchannelAuthentication(config, {
+    scope: 'openid',
+    login_hint: 'asha',
+    client_notification_token: client.randomState(),
+  })
+  await approveNext()
+  const [post] = await receiver.received(1)
+  const { auth_req_id } = JSON.parse(post?.body ?? '') as { auth_req_id: string }
+  const grant = 'urn:openid:params:grant-type:ciba'
+  const answer = await client.genericGrantRequest(config, grant, { auth_req_id })
+  assert.ok(answer.id_token)
+})
+
+test('oauth4webapi: its strict reading of metadata, acknowledgement and tokens is content', async () => {
+  const app = await addInitiator(server, [person.userId])
+  const issuer = new URL(server.origin)
+  const insecure = { [oauth.allowInsecureRequests]: true }
+  for (const algorithm of ['oidc', 'oauth2'] as const) {
+    const found = await oauth.discoveryRequest(issuer, { algorithm, ...insecure })
+    const as = await oauth.processDiscoveryResponse(issuer, found)
+    const self = { client_id: app.client_id }
+    const secret = oauth.ClientSecretBasic(app.client_secret)
+    const fields = new URLSearchParams({ scope: 'openid', login_hint: 'asha' })
+    const asked = await oauth.processBackchannelAuthenticationResponse(
+      as,
+      self,
+      await oauth.backchannelAuthenticationRequest(as, self, secret, fields, insecure),
+    )
+    assert.equal(asked.interval, 1)
+    const held = oauth.backchannelAuthenticationGrantRequest(as, self, secret, asked.auth_req_id, insecure)
+    await approveNext()
+    const tokens = await oauth.processBackchannelAuthenticationGrantResponse(as, self, await held)
+    assert.equal(oauth.getValidatedIdTokenClaims(tokens)?.sub, person.userId)
+  }
+})
