@@ -66,6 +66,10 @@ const TOKEN_FORM = {
     auth_req_id: ['As `/bc-authorize` answered it', true],
   },
 } as const satisfies Operation['body']
+const TOKEN_ONLY = {
+  type: 'application/x-www-form-urlencoded',
+  properties: { token: ['The access token', true] },
+} as const satisfies Operation['body']
 const TOKEN_NOES = [
   [400, 'invalid_request'],
   [400, 'unsupported_grant_type'],
@@ -236,6 +240,26 @@ export const operations: Record<string, Operation> = {
     oauth: TOKEN_NOES,
   },
   'GET /oauth/token': { summary: 'Come for the tokens by a browser, at the address of Auth0', ...POST_ALONE },
+  'POST /introspect': {
+    summary: 'Ask whether a token is good',
+    about: 'RFC 7662, for the client whose token it is. Of any other it hears that it is not active.',
+    tag: 'OpenID CIBA',
+    access: 'client',
+    body: TOKEN_ONLY,
+    answers: { 200: 'application/json' },
+    oauth: [[400, 'invalid_request'], 'client_credentials_wrong'],
+  },
+  'GET /introspect': { summary: 'Come to the introspection by a browser', ...POST_ALONE },
+  'POST /revoke': {
+    summary: 'End a token',
+    about: 'RFC 7009. Done is also what needed no doing.',
+    tag: 'OpenID CIBA',
+    access: 'client',
+    body: TOKEN_ONLY,
+    answers: { 200: 'application/json' },
+    oauth: [[400, 'invalid_request'], 'client_credentials_wrong'],
+  },
+  'GET /revoke': { summary: 'Come to the revocation by a browser', ...POST_ALONE },
   'DELETE /v2/logout': {
     summary: 'End the token that is sent along',
     tag: 'Upstox login',

@@ -12,6 +12,7 @@ import { discoveryRoutes } from './discovery.ts'
 import { CibaRefusal, cibaError } from './errors.ts'
 import { type Parameters, readForm } from './form.ts'
 import { tokenRoute } from './token.ts'
+import { tokenStateRoutes } from './token-state.ts'
 
 export interface CibaContext extends CollectContext, AuthenticateContext {
   log: Log
@@ -62,6 +63,7 @@ export async function cibaRoutes(server: Server, context: CibaContext) {
     }
     backchannelRoute(clientRoute, context)
     tokenRoute(clientRoute, context)
+    tokenStateRoutes(clientRoute, context)
   })
 }
 
