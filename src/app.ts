@@ -12,6 +12,7 @@ import { deliveryRoutes } from '#api/deliveries.ts'
 import { adminFeedbackRoutes, feedbackRoutes } from '#api/feedback.ts'
 import { guardPages } from '#api/guard.ts'
 import { iconRoutes } from '#api/icons.ts'
+import { listenRoutes } from '#api/listen.ts'
 import { sessionRoutes } from '#api/sessions.ts'
 import { ownSimulateRoutes, simulateRoutes } from '#api/simulate.ts'
 import { startRoutes } from '#api/start.ts'
@@ -209,6 +210,9 @@ export async function startApp({
   })
   askRoutes(server, context)
   simulateRoutes(server, context)
+  await server.register(async (scope) =>
+    listenRoutes(scope as Server, { ...context, listenRule: config.listen }),
+  )
   await upstoxRoutes(server, context)
   await cibaRoutes(server, { ...context, listen: hub.listen })
   if (whatsapp) await whatsappRoutes(server, context, whatsapp)

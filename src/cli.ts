@@ -10,6 +10,10 @@ const COMMANDS = {
   demo: { about: 'show the whole flow on a temporary store', load: () => import('./commands/demo.ts') },
   user: { about: 'add an account holder', load: () => import('./commands/user.ts') },
   client: { about: 'register an app that asks', load: () => import('./commands/client.ts') },
+  listen: {
+    about: 'take deliveries of a test app on this machine',
+    load: () => import('./commands/listen.ts'),
+  },
   keys: { about: 'change the master key while servers run', load: () => import('./commands/keys.ts') },
   evidence: {
     about: 'check the proof of an approval, offline',

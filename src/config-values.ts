@@ -1,5 +1,6 @@
 import { Temporal } from 'temporal-polyfill'
 import { DAY, HOUR, MINUTE, SECOND } from '#base/clock.ts'
+import type { ListenRule } from '#deliveries/listen.ts'
 import type { ProofRule } from '#deliveries/proof.ts'
 import type { Window } from '#http/limits.ts'
 import type { DailyExpiry } from '#requests/expiry.ts'
@@ -30,6 +31,11 @@ export function count(given: string): number {
   const number = Number(given)
   if (Number.isInteger(number) && number > 0 && number <= 1_000) return number
   throw new Error('must be a whole number from 1 to 1000')
+}
+
+export function listenRule(given: string): ListenRule {
+  if (given === 'off' || given === 'test' || given === 'individual' || given === 'any') return given
+  throw new Error('must be off, test, individual or any')
 }
 
 export function proofRule(given: string): ProofRule {

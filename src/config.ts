@@ -12,6 +12,7 @@ import {
   durationOrNone,
   flag,
   list,
+  listenRule,
   mailAddress,
   masterKeys,
   origin,
@@ -255,6 +256,14 @@ const settings = {
     about:
       'What a Notifier Webhook Endpoint must show before it may receive tokens: reachable (a check message gets a 2xx), challenge (and sends back what was in it), or off. Reachable if not given; off in development.',
     example: 'challenge',
+  }),
+  listen: always({
+    env: 'LISTEN',
+    parse: listenRule,
+    fallback: 'test',
+    about:
+      'Whose deliveries “countersign listen” may take by the client secret alone, in the place of the endpoint: off, test (apps in test mode), individual (also apps of one user) or any.',
+    example: 'individual',
   }),
   pushSubject: setting({
     env: 'PUSH_SUBJECT',

@@ -158,6 +158,29 @@ export const operations: Record<string, Operation> = {
     answers: { 204: null },
     refusals: [...OWN_REQUEST, 'request_settled'],
   },
+  'GET /v1/listen': {
+    summary: 'Take deliveries on your own machine',
+    about:
+      'Server-sent events; what `countersign listen` speaks. Apps in test mode, unless the operator allows more.',
+    tag: 'Token requests',
+    access: 'client',
+    answers: { 200: 'text/event-stream' },
+    refusals: [...CLIENT_STATES, 'client_not_listenable'],
+  },
+  'POST /v1/listen/{id}/{attempt}': {
+    summary: 'Say what your machine answered',
+    tag: 'Token requests',
+    access: 'client',
+    answers: { 204: null },
+    refusals: ['delivery_over'],
+  },
+  'POST /v1/listen/{id}/resend': {
+    summary: 'Have a waiting delivery sent now',
+    tag: 'Token requests',
+    access: 'client',
+    answers: { 202: 'Queued' },
+    refusals: ['client_not_listenable', 'delivery_not_found', 'delivery_over'],
+  },
   'POST /v1/requests/{id}/simulate': {
     summary: 'Play the person, in test mode',
     about: 'Of a test app alone: decides as a person would; all that follows is real, and marked as a test.',

@@ -11,6 +11,8 @@ const refusals = {
   client_metadata_refused: 'The app may not be registered like this.',
   client_not_found: 'No app has this id.',
   client_not_individual: 'This app belongs to no single user, so its id does not say whom to ask.',
+  client_not_listenable:
+    'Deliveries of this app may not be listened to: it is not in test mode, and the operator has not allowed it.',
   client_not_test: 'This app is not in test mode, so a person must answer its requests.',
   client_rejected: 'This app was not accepted by the operator.',
   client_reviewed: 'This app does not wait for a review.',

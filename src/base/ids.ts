@@ -31,6 +31,7 @@ export type IdPrefix =
   | 'tls'
   | 'con'
   | 'chk'
+  | 'lst'
   | 'fbk'
 
 /** An id of ours: a type prefix and a UUIDv7 without its dashes. */

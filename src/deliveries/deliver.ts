@@ -8,9 +8,10 @@ import { isProxyFault } from '#outbound/failures.ts'
 import { jitter } from '#outbox/backoff.ts'
 import { cancel } from '#outbox/store.ts'
 import type { Handler, Outcome } from '#outbox/worker.ts'
-import type { Transaction } from '#store/database.ts'
+import type { Database, Transaction } from '#store/database.ts'
 import { allOf } from '#store/share.ts'
 import { revokeToken } from '#tokens/revoke.ts'
+import { isListening, postByListener } from './listen.ts'
 import { isFinalRefusal, MANNERS } from './manner.ts'
 import { noteGone, type ProofRule } from './proof.ts'
 import { bearerPlace, payloadPlace } from './queue.ts'
@@ -30,6 +31,7 @@ import {
 } from './store.ts'
 
 interface DeliverContext {
+  db: Database
   now: Clock
   vault: Vault
   outbound: Outbound
@@ -64,7 +66,11 @@ export function deliverHandler(context: DeliverContext): Handler {
       // An endpoint that is gone, or was changed to before the approval and is not proven yet, gets nothing until it is
       // proven; what waits for it waits until it ends.
       const state = MANNERS[delivery.kind].needsProof ? (delivery.proof ?? 'unproven') : 'proven'
-      if (state === 'gone' || (state === 'unproven' && proofRule !== 'off')) {
+      // What carries a bearer of the client's stays between us and its endpoint.
+      const isListened = !delivery.sealedBearer && isListening(delivery.listenerSeenAt, now())
+      const isUsable = state === 'proven' || (state === 'unproven' && proofRule === 'off')
+      // Who listens in its place has nothing to prove but that they hold the secret.
+      if (!isUsable && !isListened) {
         return { repeatAt: delivery.expiresAt }
       }
       const [{ signing, tls }] = await allOf([
@@ -82,11 +88,14 @@ export function deliverHandler(context: DeliverContext): Handler {
           'content-type': delivery.contentType,
           'user-agent': 'Countersign',
           'countersign-request': delivery.requestId,
+          ...(isListened ? { 'countersign-by': 'listen' } : {}),
           ...signedHeaders(delivery.id, now(), payload, signing),
         }
-        const result = delivery.isFailing
-          ? SIMULATED_FAILURE
-          : await outbound.post(delivery.url, headers, payload, signal, { tls }).catch(asFailure)
+        const post = () =>
+          isListened
+            ? postByListener(context, { delivery, number: job.attempt, headers }, signal)
+            : outbound.post(delivery.url, headers, payload, signal, { tls })
+        const result = delivery.isFailing ? SIMULATED_FAILURE : await post().catch(asFailure)
         const plain = delivery.contentType === 'application/json' ? payload : undefined
         const secrets = [...(plain ? secretsIn(plain) : []), ...(bearer ? [bearer] : [])]
         const answer = { ...describe(result, secrets), ...sentOf(headers, plain, secrets) }

@@ -8,8 +8,16 @@ import { type Answer, CallFailed, type Outbound } from '#outbound/dial.ts'
 import { enqueue, hurry } from '#outbox/store.ts'
 import type { Handler, Outcome } from '#outbox/worker.ts'
 import type { Database, Transaction } from '#store/database.ts'
+import { isListening } from './listen.ts'
 import { sendMessage } from './message.ts'
-import { type NotifierProof, notifierProof, proofInside, putProof, waitingDeliveries } from './store.ts'
+import {
+  listenerSeenAt,
+  type NotifierProof,
+  notifierProof,
+  proofInside,
+  putProof,
+  waitingDeliveries,
+} from './store.ts'
 
 /**
  * What an endpoint must show before it may receive a token. `reachable`: it answers a check message with 2xx.
@@ -37,6 +45,8 @@ export async function requireProven({ db, now, proofRule }: ProofContext, client
   if (proofRule === 'off' || !client.notifierUrl) return
   const proof = await notifierProof(db, client.id, client.notifierUrl)
   if (proof?.state === 'proven') return
+  // Somebody who holds its secret listens in the place of the endpoint.
+  if (isListening(await listenerSeenAt(db, client.id), now())) return
   if (!proof) await promiseCheck({ db, now }, client)
   throw new Refusal('notifier_unproven', proof?.note ? { detail: proof.note } : {})
 }

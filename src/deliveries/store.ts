@@ -77,6 +77,8 @@ export interface OwedDelivery extends Delivery {
   proof: NotifierProof['state'] | null
   /** In test mode: 1 when each attempt is to fail. */
   isFailing: number
+  /** When whoever listens in the place of the endpoint was last seen. */
+  listenerSeenAt: number | null
 }
 
 export const queuedDelivery = (tx: Transaction, id: string) =>
@@ -84,20 +86,22 @@ export const queuedDelivery = (tx: Transaction, id: string) =>
     sql`
       select id, request_id, deliveries.client_id, user_id, kind, token_id, deliveries.url, deliveries.state, expires_at,
              created_at, settled_at, is_failing, content_type, sealed, sealed_bearer,
-             notifier_proofs.state as proof
+             notifier_proofs.state as proof, listeners.seen_at as listener_seen_at
         from deliveries join delivery_payloads on delivery_id = deliveries.id
         left join notifier_proofs
           on notifier_proofs.client_id = deliveries.client_id and notifier_proofs.url = deliveries.url
+        left join listeners on listeners.client_id = deliveries.client_id
        where deliveries.id = ${id} and deliveries.state = 'queued'`,
     twin`
       select n, deliveries.id, request_id, deliveries.client_id, user_id, kind, token_id, deliveries.url, deliveries.state,
              expires_at, created_at, settled_at, is_failing, content_type, sealed, sealed_bearer,
-             notifier_proofs.state as proof
+             notifier_proofs.state as proof, listeners.seen_at as listener_seen_at
         from unnest($1::text[]) with ordinality as each (id, n)
         join deliveries on deliveries.id = each.id
         join delivery_payloads on delivery_id = deliveries.id
         left join notifier_proofs
           on notifier_proofs.client_id = deliveries.client_id and notifier_proofs.url = deliveries.url
+        left join listeners on listeners.client_id = deliveries.client_id
        where deliveries.state = 'queued'`,
   )
 
@@ -226,6 +230,69 @@ export async function countedAttempts(tx: Transaction, deliveryId: string): Prom
      where delivery_id = ${deliveryId} and (failure is null or failure not like 'proxy~_%' escape '~')`)
   return row?.count ?? 0
 }
+
+// Listening: deliveries that go to a developer's machine in the place of the endpoint
+
+export const putListener = (tx: Transaction, clientId: string, id: string, now: number) =>
+  tx.run(sql`
+    insert into listeners (client_id, stream_id, seen_at) values (${clientId}, ${id}, ${now})
+    on conflict (client_id) do update set stream_id = excluded.stream_id, seen_at = excluded.seen_at`)
+
+/** @returns 0 when another one listens now */
+export const noteListener = (tx: Transaction, clientId: string, id: string, now: number) =>
+  tx.run(sql`update listeners set seen_at = ${now} where client_id = ${clientId} and stream_id = ${id}`)
+
+export const deleteListener = (tx: Transaction, clientId: string, id: string) =>
+  tx.run(sql`delete from listeners where client_id = ${clientId} and stream_id = ${id}`)
+
+export async function listenerSeenAt(db: Database, clientId: string): Promise<number | null> {
+  const [row] = await db.read<{ seenAt: number }>(sql`
+    select seen_at from listeners where client_id = ${clientId}`)
+  return row?.seenAt ?? null
+}
+
+export interface ListenPost {
+  deliveryId: string
+  number: number
+  /** JSON */
+  headers: string
+  status: number | null
+  failure: string | null
+  response: string | null
+}
+
+export const insertListenPost = (
+  tx: Transaction,
+  each: Pick<ListenPost, 'deliveryId' | 'number' | 'headers'> & { clientId: string },
+) =>
+  tx.run(sql`
+    insert into listen_posts (delivery_id, number, client_id, headers)
+    values (${each.deliveryId}, ${each.number}, ${each.clientId}, ${each.headers})`)
+
+/** Those that wait for an answer, with the sealed payload. */
+export const openListenPosts = (db: Database, clientId: string) =>
+  db.read<ListenPost & { sealed: Uint8Array }>(sql`
+    select listen_posts.delivery_id, number, headers, status, failure, response, sealed
+      from listen_posts join delivery_payloads on delivery_payloads.delivery_id = listen_posts.delivery_id
+     where client_id = ${clientId} and status is null and failure is null
+     order by listen_posts.delivery_id, number`)
+
+export const answerListenPost = (tx: Transaction, clientId: string, each: Omit<ListenPost, 'headers'>) =>
+  tx.run(sql`
+    update listen_posts
+       set status = ${each.status}, failure = ${each.failure}, response = ${each.response}
+     where delivery_id = ${each.deliveryId} and number = ${each.number} and client_id = ${clientId}
+       and status is null and failure is null`)
+
+export async function listenPost(db: Database, deliveryId: string, number: number) {
+  const [post] = await db.read<ListenPost>(sql`
+    select delivery_id, number, headers, status, failure, response
+      from listen_posts where delivery_id = ${deliveryId} and number = ${number}`)
+  return post
+}
+
+export const deleteListenPosts = (tx: Transaction, deliveryId: string) =>
+  tx.run(sql`delete from listen_posts where delivery_id = ${deliveryId}`)
 
 // Proofs: whether an endpoint has shown that it is there
 

@@ -10,6 +10,7 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   assertion_refused: 403,
   client_credentials_wrong: 401,
   client_not_found: 404,
+  client_not_listenable: 403,
   client_reviewed: 409,
   contact_not_found: 404,
   confirm_first: 403,

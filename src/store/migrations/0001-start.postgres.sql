@@ -423,6 +423,26 @@ create table delivery_attempts (
   check ((state = 'started') = (ended_at is null))
 );
 
+-- Who holds a stream by which deliveries of a client reach a developer's machine; nobody, once it was not seen for a while.
+create table listeners (
+  client_id text collate "C" primary key,
+  stream_id text collate "C" not null,
+  seen_at bigint not null
+);
+
+-- An attempt on its way by such a stream, and what came back. The payload stays where it lies.
+create table listen_posts (
+  delivery_id text collate "C" not null,
+  number bigint not null,
+  client_id text collate "C" not null,
+  headers text collate "C" not null,
+  status bigint,
+  failure text collate "C",
+  response text collate "C",
+  primary key (delivery_id, number)
+);
+create index listen_posts_of_client on listen_posts (client_id);
+
 -- Whether an endpoint has shown that it is there and its client's own. Another URL has another row: nothing is inherited.
 create table notifier_proofs (
   client_id text collate "C" not null,

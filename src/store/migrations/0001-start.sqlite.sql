@@ -422,6 +422,26 @@ create table delivery_attempts (
   check ((state = 'started') = (ended_at is null))
 ) strict, without rowid;
 
+-- Who holds a stream by which deliveries of a client reach a developer's machine; nobody, once it was not seen for a while.
+create table listeners (
+  client_id text primary key,
+  stream_id text not null,
+  seen_at integer not null
+) strict, without rowid;
+
+-- An attempt on its way by such a stream, and what came back. The payload stays where it lies.
+create table listen_posts (
+  delivery_id text not null,
+  number integer not null,
+  client_id text not null,
+  headers text not null,
+  status integer,
+  failure text,
+  response text,
+  primary key (delivery_id, number)
+) strict, without rowid;
+create index listen_posts_of_client on listen_posts (client_id);
+
 -- Whether an endpoint has shown that it is there and its client's own. Another URL has another row: nothing is inherited.
 create table notifier_proofs (
   client_id text not null,
