@@ -105,12 +105,17 @@ export function deliverHandler(context: DeliverContext): Handler {
           if (answer.state === 'succeeded') return succeed(tx, delivery, ended, now())
           await ended
           await noteFailed(tx, delivery, job.attempt, answer, now())
+          const isStreamLost = isListened && result instanceof CallFailed && result.kind === 'connection_lost'
+          // Nobody's fault but the stream's: another one may be there, or the endpoint is called.
+          if (isStreamLost) return { repeatAt: now() + STREAM_PAUSE_MS }
           return tryAgain(context, tx, delivery, { attempt: job.attempt, result })
         }
       }
     },
   }
 }
+
+const STREAM_PAUSE_MS = 2 * SECOND
 
 /** In test mode, what an endpoint in trouble would answer. */
 const SIMULATED_FAILURE: Answer = { status: 503, headers: {}, body: 'Simulated in test mode.' }
