@@ -35,7 +35,16 @@ export interface Database {
 }
 
 /** What a commit may have brought: due work of a kind, or events. */
-export type Hint = 'notify' | 'deliver' | 'expire' | 'prove' | 'feedback' | 'simulate' | 'announce' | 'listen' | 'events'
+export type Hint =
+  | 'notify'
+  | 'deliver'
+  | 'expire'
+  | 'prove'
+  | 'feedback'
+  | 'simulate'
+  | 'announce'
+  | 'listen'
+  | 'events'
 
 export interface Transaction {
   readonly engine: Database['engine']
