@@ -1,20 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Pool } from 'undici'
-import { type Person, type Review, startPerson } from '../test/support/person.ts'
 import { startReceiver } from '../test/support/receiver.ts'
+import { addPerson, approveAndReceive, prepareRequests, timeOfPost } from './support/approvals.ts'
 import { cpuOf } from './support/child.ts'
 import { atMost, type BenchOptions, percentile, type Report } from './support/figures.ts'
 import { temporaryFolder } from './support/folder.ts'
-import { type BenchServer, startServer } from './support/server.ts'
+import { startServer } from './support/server.ts'
 
 const SAMPLES_A_ROUND = 40
 const WARM_UP = 40
 /** So long the server rests after each delivery, to write down how it ended. */
 const REST_MS = 5
-
-interface Waiting extends Review {
-  id: string
-}
 
 /** From the approval to the POST at the app's endpoint, one at a time; floor: the same POST alone. */
 export async function benchApprove({ rounds, profile, say }: BenchOptions): Promise<Report> {
@@ -34,7 +30,7 @@ export async function benchApprove({ rounds, profile, say }: BenchOptions): Prom
     for (const [index, request] of waiting.entries()) {
       const credential = person.passkey.assert(request.options)
       const cpuBefore = cpuOf(server.pid)
-      const approved = await approveAndReceive(request.id, credential)
+      const approved = await approveAndReceive({ server, pages, person, receiver }, request.id, credential)
       await pause(REST_MS)
       const cpuUs = cpuOf(server.pid) - cpuBefore
       const alone = await postAlone(body)
@@ -46,69 +42,18 @@ export async function benchApprove({ rounds, profile, say }: BenchOptions): Prom
       found.cpuUs += cpuUs
     }
 
-    async function approveAndReceive(id: string, credential: unknown) {
-      const before = receiver.posts.length
-      const from = performance.now()
-      const call = pages.request({
-        method: 'POST',
-        path: `/v1/me/requests/${id}/approve`,
-        headers: { 'content-type': 'application/json', origin: server.origin, cookie: person.cookie() },
-        body: JSON.stringify({ credential }),
-      })
-      const answeredAt = call.then(() => performance.now())
-      const answer = await call
-      const text = await answer.body.text()
-      if (answer.statusCode !== 200) throw new Error(`approve: ${answer.statusCode} ${text}`)
-      const receivedAt = await timeOfPost(before)
-      return { all: receivedAt - from, afterAnswer: receivedAt - (await answeredAt) }
-    }
-
     async function postAlone(body: Buffer) {
       const before = receiver.posts.length
       const from = performance.now()
       const headers = { 'content-type': 'application/json' }
       const answer = await direct.request({ method: 'POST', path: '/token', headers, body })
       await answer.body.dump()
-      return (await timeOfPost(before)) - from
-    }
-
-    async function timeOfPost(before: number) {
-      const posts = await receiver.received(before + 1)
-      return posts[before]?.at ?? Number.NaN
+      return (await timeOfPost(receiver, before)) - from
     }
   } finally {
     await Promise.all([pages.destroy(), direct.destroy()])
   }
   return report(found)
-}
-
-async function addPerson(server: BenchServer): Promise<Person> {
-  const user = await server.admin<{ user_id: string; enrolment_url: string }>('/v1/admin/users', {
-    handle: 'bench',
-  })
-  return startPerson(server.origin, user.user_id, user.enrolment_url)
-}
-
-/** Each by a client of its own, asked and read, so that all that is left to do is to approve. */
-async function prepareRequests(server: BenchServer, person: Person, notifierUrl: string, count: number) {
-  const waiting: Waiting[] = []
-  while (waiting.length < count) {
-    const client = await server.admin<{ client_id: string; client_secret: string }>('/v1/admin/clients', {
-      kind: 'individual',
-      user_id: person.userId,
-      name: 'Northwind Research',
-      notifier_url: notifierUrl,
-    })
-    const answer = await fetch(`${server.address}/v3/login/auth/token/request/${client.client_id}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ client_secret: client.client_secret }),
-    })
-    if (answer.status !== 200) throw new Error(`ask: ${answer.status} ${await answer.text()}`)
-    const id = answer.headers.get('location')?.replace('/v1/requests/', '') ?? ''
-    waiting.push({ id, ...(await person.review(id)) })
-  }
-  return waiting
 }
 
 function report(found: { all: number[]; afterAnswer: number[]; alone: number[]; cpuUs: number }): Report {

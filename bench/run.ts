@@ -1,7 +1,13 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { benchAlike } from './alike.ts'
 import { benchApprove } from './approve.ts'
+import { benchDead } from './dead.ts'
 import { benchDeliver } from './deliver.ts'
+import { benchGrowth } from './growth.ts'
+import { benchHop } from './hop.ts'
 import { benchOpen } from './open.ts'
 import { benchStart } from './start.ts'
 import type { Report } from './support/figures.ts'
@@ -11,9 +17,16 @@ const BENCHES = {
   open: benchOpen,
   approve: benchApprove,
   deliver: benchDeliver,
+  hop: benchHop,
+  growth: benchGrowth,
+  dead: benchDead,
   start: benchStart,
   alike: benchAlike,
 } as const
+
+/** Those that take long even so. */
+const LONG = new Set(['deliver', 'growth', 'dead'])
+const LONG_ROUNDS = 3
 
 const HELP = `Usage: npm run bench -- [NAME…] [OPTIONS]
 
@@ -23,10 +36,13 @@ and memory are read from /proc. A missed limit is told and is no failure: a benc
   open      open a request on SQLite, 50 connections
   approve   from the approval to the POST at the app's endpoint, one at a time
   deliver   deliveries a second and their processor time, on both stores, beside other people's queues
+  hop       approved on one node, delivered by another, over one PostgreSQL
+  growth    a delivery in a store that has done a million, beside one that has done ten thousand
+  dead      healthy apps while ten thousand deliveries wait for an endpoint that hangs
   start     from the command to the ready line, and idle memory
   alike     whether the time of an answer tells a wrong secret from an unknown app
 
-  --rounds N       rounds of each bench (5)
+  --rounds N       rounds of each bench (5; deliver, growth, dead: 3)
   --seconds S      length of one measurement of “open” (2)
   --profile DIR    write CPU profiles of the server into this folder (open, approve, deliver)
   --json           print JSON
@@ -35,7 +51,7 @@ and memory are read from /proc. A missed limit is told and is no failure: a benc
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string' },
     seconds: { type: 'string', default: '2' },
     profile: { type: 'string' },
     json: { type: 'boolean', default: false },
@@ -48,7 +64,7 @@ else await run()
 
 async function run() {
   const names = positionals.length > 0 ? positionals : Object.keys(BENCHES)
-  const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)]
+  const [rounds, seconds] = [Number(values.rounds ?? 5), Number(values.seconds)]
   const isUsable = names.every((name) => Object.hasOwn(BENCHES, name)) && rounds >= 1 && seconds >= 1
   if (!isUsable || process.platform !== 'linux') {
     process.stderr.write(HELP)
@@ -62,9 +78,19 @@ async function run() {
   const reports: Report[] = []
   if (!values.json) process.stdout.write(`${machine}\n\n`)
   for (const name of names) {
-    const report = await BENCHES[name as keyof typeof BENCHES](options)
+    const own = values.rounds === undefined && LONG.has(name) ? { ...options, rounds: LONG_ROUNDS } : options
+    const report = await BENCHES[name as keyof typeof BENCHES](own)
+    await keep(machine, report)
     reports.push(report)
     if (!values.json) process.stdout.write(`${reportText(report)}\n`)
   }
   if (values.json) process.stdout.write(`${JSON.stringify({ machine, reports }, null, 2)}\n`)
+}
+
+/** What was found stays as a file too, the last run of each bench. */
+async function keep(machine: string, report: Report) {
+  const folder = fileURLToPath(new URL('./results/', import.meta.url))
+  await mkdir(folder, { recursive: true })
+  const text = JSON.stringify({ machine, at: new Date().toISOString(), ...report }, null, 2)
+  await writeFile(join(folder, `${report.name}.json`), `${text}\n`)
 }

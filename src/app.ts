@@ -51,7 +51,7 @@ import { tellUndelivered } from '#notices/tell.ts'
 import { createOutbound } from '#outbound/dial.ts'
 import { createPolicy } from '#outbound/policy.ts'
 import { announceNode } from '#outbox/nodes.ts'
-import { startWorker } from '#outbox/worker.ts'
+import { startWorker, type Worker } from '#outbox/worker.ts'
 import { cibaPayload, cibaSettling } from '#protocols/ciba/payload.ts'
 import { cibaRoutes } from '#protocols/ciba/routes.ts'
 import { upstoxPayload } from '#protocols/upstox/payload.ts'
@@ -221,15 +221,16 @@ export async function startApp({
   await pageRoutes(server, { folder: pages, isSecure: origin.startsWith('https:') })
 
   const node = await announceNode(context, await release())
-  const deliver = startWorker(context, 'deliver', deliverHandler({ ...context, onGivenUp: tellUndelivered }))
+  const start = config.works ? startWorker : noWorker(config)
+  const deliver = start(context, 'deliver', deliverHandler({ ...context, onGivenUp: tellUndelivered }))
   const workers = [
-    startWorker(context, 'notify', notifyHandler({ now, channels, counts })),
+    start(context, 'notify', notifyHandler({ now, channels, counts })),
     deliver,
-    startWorker(context, 'prove', proveHandler(context)),
-    startWorker(context, 'simulate', simulateHandler(context)),
-    startWorker(context, 'expire', expireHandler({ now })),
-    startWorker(context, 'feedback', feedbackHandler({ now, sends })),
-    startWorker(context, 'announce', announceHandler(context)),
+    start(context, 'prove', proveHandler(context)),
+    start(context, 'simulate', simulateHandler(context)),
+    start(context, 'expire', expireHandler({ now })),
+    start(context, 'feedback', feedbackHandler({ now, sends })),
+    start(context, 'announce', announceHandler(context)),
   ]
   const sweep = setInterval(() => {
     const swept = db.transaction(async (tx) => {
@@ -279,6 +280,16 @@ async function openVapid(
 ) {
   const privateKey = await openVapidKey(db, vault)
   return createVapid({ privateKey, now, subject: pushSubject ?? site.origin })
+}
+
+/** @throws SettingError when nobody else could do the work */
+function noWorker({ database }: Config): () => Worker {
+  if (!database) {
+    throw new SettingError(
+      'COUNTERSIGN_WORKER is 0, but the embedded store has one node, so nobody would do the work. Leave it out, or set COUNTERSIGN_DATABASE.',
+    )
+  }
+  return () => ({ wakeLane() {}, async stop() {} })
 }
 
 /** How often what has ended (challenges, sessions) is cleared away. */

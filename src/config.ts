@@ -102,6 +102,14 @@ const settings = {
       'Whether to hear of work by LISTEN. 0 behind a pooler that lends connections by transaction; work is then found by a look each second.',
     example: '0',
   }),
+  works: always({
+    env: 'WORKER',
+    parse: flag,
+    fallback: '1',
+    about:
+      'Whether this node does promised work: deliveries, notices, expiry. 0 on a node that only answers calls, while others on the same PostgreSQL do the work.',
+    example: '0',
+  }),
   masterKey: setting({
     env: 'MASTER_KEY',
     parse: masterKeys,

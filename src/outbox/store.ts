@@ -80,7 +80,11 @@ export interface SeenJob {
   attempt: number | null
 }
 
-/** Leases due work to this worker, the oldest of each lane first. Nothing that another worker is just taking is waited for. */
+/**
+ * Leases due work to this worker, the oldest of each lane first. Nothing that another worker is just taking is waited for.
+ * Each branch can use one index only (`kind || ''` uses none): without statistics, in a new database, PostgreSQL took the
+ * wrong one and sorted the whole queue at each claim.
+ */
 export async function takeJobs(tx: Transaction, order: Order): Promise<SeenJob[]> {
   if (tx.engine === 'sqlite') return takeOneByOne(tx, order)
   const { kind, now, limit, lying, after, page, most, room } = order
@@ -91,7 +95,8 @@ export async function takeJobs(tx: Transaction, order: Order): Promise<SeenJob[]
         from json_to_recordset(${JSON.stringify(lying)}::text::json) as wants (lane text, wanted bigint)
        cross join lateral (
          select id, due_at from outbox
-          where kind = ${kind} and lane = wants.lane and due_at <= ${now} and leased_at is null
+          where lane = wants.lane and due_at <= ${now} and leased_at is null
+            and kind <> 'expire' and kind || '' = ${kind}
           order by due_at, id limit wants.wanted) as due
     ), page as (
       select walked.id, walked.lane, walked.due_at,
@@ -109,10 +114,12 @@ export async function takeJobs(tx: Transaction, order: Order): Promise<SeenJob[]
       select id from seen where has_room order by is_lying desc, due_at, id limit ${limit}
     ), taken as (
       update outbox set leased_at = ${now}, attempt = attempt + 1
-       where id in (select id from outbox
-                     where id in (select id from wanted) and leased_at is null
-                     /* for update skip locked */)
-      returning id, ref, attempt
+        from (select free.id from wanted
+               cross join lateral (
+                 select id from outbox where id = wanted.id and leased_at is null
+                 /* for update skip locked */) as free) as free
+       where outbox.id = free.id
+      returning outbox.id, ref, attempt
     )
     select seen.id, lane, due_at, is_lying, wanted.id is not null as is_wanted, ref, attempt
       from seen
@@ -137,7 +144,7 @@ async function takeOneByOne(tx: Transaction, order: Order): Promise<SeenJob[]> {
   for (const { lane, wanted } of lying) {
     const due = await tx.all<Due>(sql`
       select id, lane, due_at, attempt from outbox
-       where kind = ${kind} and lane = ${lane} and due_at <= ${now} and leased_at is null
+       where lane = ${lane} and due_at <= ${now} and leased_at is null and kind <> 'expire' and kind || '' = ${kind}
        order by due_at, id limit ${wanted}`)
     for (const each of due) await look(each, true, true)
   }
@@ -165,14 +172,14 @@ export const leaseJob = (tx: Transaction, { id, attempt }: Pick<Job, 'id' | 'att
     returning id, kind, ref, lane, attempt`)
 
 /** A job that some worker has leased. */
-export type LeasedJob = Pick<Job, 'id' | 'attempt'>
+export type LeasedJob = Pick<Job, 'id' | 'lane' | 'attempt'>
 
 export const leasedJobs = (tx: Transaction, kind: JobKind) =>
   tx.all<LeasedJob>(sql`
-    select id, attempt from outbox where kind = ${kind} and leased_at is not null order by id`)
+    select id, lane, attempt from outbox where kind = ${kind} and leased_at is not null order by id`)
 
 /** Takes a lease from a worker that has vanished. If it comes back before the next claim, its result still counts. */
-export const freeJob = (tx: Transaction, { id, attempt }: LeasedJob) =>
+export const freeJob = (tx: Transaction, { id, attempt }: Pick<Job, 'id' | 'attempt'>) =>
   tx.run(sql`update outbox set leased_at = null where id = ${id} and attempt = ${attempt}`)
 
 /**

@@ -132,7 +132,11 @@ export function startWorker(
     const moment = steady()
     if (moment >= watchAt) {
       watchAt = moment + WATCH_MS
-      for (const job of leases.abandoned(await leasedJobs(tx, kind), moment)) await freeJob(tx, job)
+      for (const job of leases.abandoned(await leasedJobs(tx, kind), moment)) {
+        await freeJob(tx, job)
+        // It lies behind the place of the scan.
+        lanes.leave(job.lane)
+      }
     }
     const jobs = await scan.take(tx, { now: now(), moment, limit })
     // One by one where one of them is known to fail: together, the fault of one would be that of all.

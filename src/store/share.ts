@@ -8,7 +8,7 @@ interface Waiting {
 }
 
 /** Shared transactions that are out at a time: while they are, what comes in waits for the next one. */
-const MOST_OUT = 4
+const MOST_OUT = 2
 /** Works of one shared transaction, so that one flood does not hold its locks for long. */
 const LARGEST_GROUP = 256
 

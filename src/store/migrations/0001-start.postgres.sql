@@ -487,9 +487,9 @@ create table outbox (
   attempt bigint not null
   -- Rows come and go all the time: what is dead is cleared away early, so that no scan walks over it for long.
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
-create index outbox_due on outbox (kind, due_at, id);
+create index outbox_due on outbox (kind, due_at, id) where leased_at is null;
 create index outbox_leased on outbox (kind, id) where leased_at is not null;
-create index outbox_due_in_lane on outbox (kind, lane, due_at) where kind <> 'expire';
+create index outbox_due_in_lane on outbox (lane, due_at, id) where leased_at is null and kind <> 'expire';
 
 -- Processes that do the work. One that has not been seen for some time is gone.
 create table nodes (

@@ -485,9 +485,9 @@ create table outbox (
   leased_at integer,
   attempt integer not null
 ) strict, without rowid;
-create index outbox_due on outbox (kind, due_at, id);
+create index outbox_due on outbox (kind, due_at, id) where leased_at is null;
 create index outbox_leased on outbox (kind, id) where leased_at is not null;
-create index outbox_due_in_lane on outbox (kind, lane, due_at) where kind <> 'expire';
+create index outbox_due_in_lane on outbox (lane, due_at, id) where leased_at is null and kind <> 'expire';
 
 -- Processes that do the work. One that has not been seen for some time is gone.
 create table nodes (

@@ -1,0 +1,80 @@
+import type { Pool } from 'undici'
+import { type Person, type Review, startPerson } from '../../test/support/person.ts'
+import type { startReceiver } from '../../test/support/receiver.ts'
+import type { BenchServer } from './server.ts'
+
+/** A request that was asked and read, so that all that is left to do is to approve. */
+export interface Waiting extends Review {
+  id: string
+}
+
+export async function addPerson(server: BenchServer, handle = 'bench'): Promise<Person> {
+  const user = await server.admin<{ user_id: string; enrolment_url: string }>('/v1/admin/users', {
+    handle,
+  })
+  return startPerson(server.origin, user.user_id, user.enrolment_url)
+}
+
+/** Each by a client of its own, asked and read, so that all that is left to do is to approve. */
+export async function prepareRequests(
+  server: BenchServer,
+  person: Person,
+  notifierUrl: string,
+  count: number,
+) {
+  const waiting: Waiting[] = []
+  while (waiting.length < count) {
+    const client = await server.admin<{ client_id: string; client_secret: string }>('/v1/admin/clients', {
+      kind: 'individual',
+      user_id: person.userId,
+      name: 'Northwind Research',
+      notifier_url: notifierUrl,
+    })
+    const answer = await fetch(`${server.address}/v3/login/auth/token/request/${client.client_id}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ client_secret: client.client_secret }),
+    })
+    if (answer.status !== 200) throw new Error(`ask: ${answer.status} ${await answer.text()}`)
+    const id = answer.headers.get('location')?.replace('/v1/requests/', '') ?? ''
+    waiting.push({ id, ...(await person.review(id)) })
+  }
+  return waiting
+}
+
+type Receiver = Awaited<ReturnType<typeof startReceiver>>
+
+interface Stage {
+  server: BenchServer
+  /** Connections to it. */
+  pages: Pool
+  person: Person
+  receiver: Receiver
+}
+
+/** Approves, and tells how long its POST took to come: from the call, and from its answer, in milliseconds. */
+export async function approveAndReceive(
+  { server, pages, person, receiver }: Stage,
+  id: string,
+  credential: unknown,
+) {
+  const before = receiver.posts.length
+  const from = performance.now()
+  const call = pages.request({
+    method: 'POST',
+    path: `/v1/me/requests/${id}/approve`,
+    headers: { 'content-type': 'application/json', origin: server.origin, cookie: person.cookie() },
+    body: JSON.stringify({ credential }),
+  })
+  const answeredAt = call.then(() => performance.now())
+  const answer = await call
+  const text = await answer.body.text()
+  if (answer.statusCode !== 200) throw new Error(`approve: ${answer.statusCode} ${text}`)
+  const receivedAt = await timeOfPost(receiver, before)
+  return { all: receivedAt - from, afterAnswer: receivedAt - (await answeredAt) }
+}
+
+export async function timeOfPost(receiver: Receiver, before: number) {
+  const posts = await receiver.received(before + 1)
+  return posts[before]?.at ?? Number.NaN
+}
