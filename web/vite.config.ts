@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vite'
+import { compressed } from './compressed.ts'
 import { documents } from './docs/plugin.ts'
 import { splitTexts } from './locales/plugin.ts'
 
@@ -8,7 +9,7 @@ const at = (path: string) => join(import.meta.dirname, path)
 export default defineConfig({
   root: import.meta.dirname,
   publicDir: 'public',
-  plugins: [splitTexts(), documents()],
+  plugins: [splitTexts(), documents(), compressed()],
   build: {
     rolldownOptions: {
       input: { index: at('index.html'), sw: at('sw.ts'), docs: at('docs/site.ts') },

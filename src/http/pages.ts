@@ -83,7 +83,9 @@ export async function pageRoutes(
     index: false,
     wildcard: false,
     // The documents have routes of their own.
-    globIgnore: ['docs/**', 'openapi.json', 'llms*.txt'],
+    globIgnore: ['docs/**', 'openapi.json*', 'llms*.txt', '**/*.br', '**/*.gz'],
+    // The build packed them; whoever takes neither Brotli nor gzip gets them as they are.
+    preCompressed: true,
     cacheControl: false,
     setHeaders(reply, path) {
       // Files under assets/ carry their hash in their name, so they never change.
@@ -91,7 +93,8 @@ export async function pageRoutes(
       reply.header('cache-control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache')
       reply.header('x-content-type-options', 'nosniff')
       // The service worker obeys the policy that it came with itself.
-      if (basename(path) === 'sw.js') reply.header('content-security-policy', CONTENT_SECURITY_POLICY)
+      if (/^sw\.js(\.br|\.gz)?$/.test(basename(path)))
+        reply.header('content-security-policy', CONTENT_SECURITY_POLICY)
     },
   })
   for (const page of PAGES)

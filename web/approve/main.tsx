@@ -1,6 +1,7 @@
 import { render } from 'preact'
 import lazy, { ErrorBoundary } from 'preact-iso/lazy'
 import { LocationProvider, Route, Router } from 'preact-iso/router'
+import { askEarly } from '../ui/api.ts'
 import { goTo, safePath } from '../ui/navigate.ts'
 import { chooseLanguage, moreTexts } from '../ui/text.ts'
 import { AuthorizePage } from './authorize.tsx'
@@ -48,5 +49,10 @@ function Pages() {
 // A tap on a notice while a page is open: the worker names the request, and this page opens it.
 navigator.serviceWorker?.addEventListener('message', ({ data }) => goTo(safePath(data?.open)))
 
+const [, opened] = /^\/r\/([\w-]+)$/.exec(location.pathname) ?? []
+if (opened) {
+  askEarly('GET', `/v1/me/requests/${opened}`)
+  askEarly('POST', `/v1/me/requests/${opened}/review`)
+}
 await chooseLanguage()
 render(<Pages />, document.getElementById('app') as HTMLElement)

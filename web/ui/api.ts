@@ -13,8 +13,9 @@ export class ApiProblem extends Error {
   }
 }
 
-export const get = <T>(path: string) => call<T>('GET', path)
-export const post = <T>(path: string, body: object = {}) => call<T>('POST', path, body)
+export const get = <T>(path: string) => takeEarly<T>('GET', path) ?? call<T>('GET', path)
+export const post = <T>(path: string, body: object = {}) =>
+  takeEarly<T>('POST', path) ?? call<T>('POST', path, body)
 export const put = <T>(path: string, body: object) => call<T>('PUT', path, body)
 export const patch = <T>(path: string, body: object) => call<T>('PATCH', path, body)
 export const remove = (path: string) => call<void>('DELETE', path)
@@ -23,6 +24,22 @@ export const removeWith = (path: string, body: object) => call<void>('DELETE', p
 
 /** The same call may well be answered in a moment: the network was away, or the server was starting. */
 export const isPassing = (error: unknown) => !(error instanceof ApiProblem) || error.problem.status >= 500
+
+const early = new Map<string, Promise<unknown>>()
+
+/** Asks for what the first page will need, while its texts are still on their way: on a far network each wait is long. */
+export function askEarly(method: 'GET' | 'POST', path: string) {
+  const answer = call(method, path, method === 'POST' ? {} : undefined)
+  answer.catch(() => {})
+  early.set(`${method} ${path}`, answer)
+}
+
+/** An answer is taken once. If it was a no, the page asks again and hears it in its own language. */
+function takeEarly<T>(method: 'GET' | 'POST', path: string): Promise<T> | undefined {
+  const answer = early.get(`${method} ${path}`) as Promise<T> | undefined
+  early.delete(`${method} ${path}`)
+  return answer?.catch(() => call<T>(method, path, method === 'POST' ? {} : undefined))
+}
 
 async function call<T>(method: string, path: string, body?: object): Promise<T> {
   const response = await fetch(path, {
