@@ -12,6 +12,7 @@ import { deliveryRoutes } from '#api/deliveries.ts'
 import { adminFeedbackRoutes, feedbackRoutes } from '#api/feedback.ts'
 import { guardPages } from '#api/guard.ts'
 import { iconRoutes } from '#api/icons.ts'
+import { initiatorRoutes } from '#api/initiator.ts'
 import { listenRoutes } from '#api/listen.ts'
 import { sessionRoutes } from '#api/sessions.ts'
 import { ownSimulateRoutes, simulateRoutes } from '#api/simulate.ts'
@@ -187,6 +188,7 @@ export async function startApp({
     tokenRoutes(routes, context)
     appRoutes(routes, context)
     tlsRoutes(routes, context)
+    initiatorRoutes(routes, context)
     iconRoutes(routes, context)
     appRequestRoutes(routes, context)
     deliveryRoutes(routes, context)

@@ -632,6 +632,29 @@ export const operations: Record<string, Operation> = {
     answers: { 200: 'AppCard' },
     refusals: [...OWN_APP, ...APP_FORM, 'client_deleted', 'passkey_needed', 'assertion_refused'],
   },
+  'POST /v1/me/apps/{id}/ciba/confirm': {
+    summary: 'Ask whether a change of delivery needs a passkey',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 200: 'ConfirmOptions' },
+    refusals: [...OWN_APP, 'client_not_initiator', 'client_metadata_refused', 'notifier_refused'],
+  },
+  'PUT /v1/me/apps/{id}/ciba': {
+    summary: 'Say how an app that asks many users gets its results',
+    about:
+      'Another address is confirmed by passkey; an app that wants to ask for more goes back to the operator.',
+    tag: 'My apps',
+    access: 'user',
+    answers: { 200: 'InitiatorCard' },
+    refusals: [
+      ...OWN_APP,
+      'client_not_initiator',
+      'client_metadata_refused',
+      'notifier_refused',
+      'passkey_needed',
+      'assertion_refused',
+    ],
+  },
   'DELETE /v1/me/apps/{id}': {
     summary: 'Delete an app',
     about:

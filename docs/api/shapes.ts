@@ -320,6 +320,17 @@ const TlsCard = of<contract.TlsCard>()(
     ends_at: Time('When it no longer works as it stands'),
   }),
 )
+const InitiatorCard = of<contract.InitiatorCard>()(
+  Type.Object(
+    {
+      backchannel_token_delivery_mode: oneOf('poll', 'ping', 'push'),
+      backchannel_client_notification_endpoint: OrNull(Text('Where pings or pushes go')),
+      token_endpoint_auth_method: Text('How it authenticates'),
+      scope: Text('All it may ever ask for, words apart by spaces'),
+    },
+    { description: 'Names of CIBA Core 1.0 §4 and RFC 7591 §2.' },
+  ),
+)
 const AppCard = of<contract.AppCard>()(
   Type.Object({
     client_id: Type.String(),
@@ -339,6 +350,7 @@ const AppCard = of<contract.AppCard>()(
     notifier: OrNull(NotifierCard),
     encryption_key: OrNull(Type.Object({ kid: Type.String(), alg: Type.String() })),
     tls: OrNull(TlsCard),
+    ciba: OrNull(InitiatorCard),
     mode: oneOf('live', 'test'),
     simulate: OrNull(oneOf('approve', 'reject', 'expire', 'ignore', 'block', 'notifier_fails')),
     token_life: OrNull(
@@ -649,6 +661,7 @@ export const shapes = {
   TokenCard,
   Tokens: List('tokens', TokenCard),
   AppCard,
+  InitiatorCard,
   Apps: List('apps', AppCard),
   NotifierCard,
   TlsCard,

@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
 import { editClient, notifierSubject, planEdit } from '#clients/edit.ts'
 import { encryptionKeyCard } from '#clients/encryption.ts'
+import { registerInitiator } from '#clients/initiators.ts'
 import { addSecret, type ClientForm, type ClientsContext, registerClient } from '#clients/register.ts'
 import {
   type Client,
@@ -10,6 +11,7 @@ import {
   countSecrets,
   deleteSecret,
   iconSetAt,
+  initiatorOf,
   type Outcome,
   reviewOfClient,
   secretsOfClient,
@@ -22,6 +24,7 @@ import { restoreClient, retireClient } from '#requests/retire.ts'
 import { confirmOptions, requireConfirmation } from '#users/confirm.ts'
 import type { AppCard, NewAppSecrets } from './contract.ts'
 import { signedIn } from './guard.ts'
+import { initiatorCard } from './initiator.ts'
 import { ownApp } from './own-app.ts'
 import { Credential, Id, Jwk, Mode, Simulated } from './shapes.ts'
 import { tlsCard } from './tls.ts'
@@ -64,6 +67,7 @@ export function appRoutes(server: Server, context: RequestContext & ClientsConte
     const iconAt = await iconSetAt(db, client.id)
     const review = await reviewOfClient(db, client.id)
     const tls = await tlsOfClient(db, client.id)
+    const initiator = await initiatorOf(db, client.id)
     return {
       client_id: client.id,
       kind: client.kind,
@@ -83,6 +87,7 @@ export function appRoutes(server: Server, context: RequestContext & ClientsConte
       simulate: client.simulate,
       token_life: client.tokenLifeSeconds,
       tls: tls ? tlsCard(tls) : null,
+      ciba: initiator ? initiatorCard(initiator) : null,
       created_at: client.createdAt,
       secrets: secrets.map(({ id, prefix, createdAt, lastUsedAt }) => ({
         id,
@@ -103,7 +108,8 @@ export function appRoutes(server: Server, context: RequestContext & ClientsConte
     const { userId } = await signedIn(context, http)
     const { name, kind = 'individual', mode } = http.body
     const form = { ...formOf(http.body), name, kind, mode, userId, actor: 'user' as const }
-    const made = await registerClient(context, form)
+    const made =
+      kind === 'initiator' ? await registerInitiator(context, form) : await registerClient(context, form)
     await checkNotifier(context, made.client)
     const answer: NewAppSecrets = {
       client_id: made.client.id,

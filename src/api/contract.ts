@@ -215,8 +215,19 @@ export interface AppCard {
   token_life: number | null
   /** TLS of the app's own with its endpoint, if it set some. */
   tls: TlsCard | null
+  /** Of an app that asks many users. */
+  ciba: InitiatorCard | null
   created_at: number
   secrets: { id: string; prefix: string; created_at: number; last_used_at: number | null }[]
+}
+
+/** How an app that asks many users gets its results; names of CIBA Core 1.0 §4 and RFC 7591 §2. */
+export interface InitiatorCard {
+  backchannel_token_delivery_mode: 'poll' | 'ping' | 'push'
+  backchannel_client_notification_endpoint: string | null
+  token_endpoint_auth_method: string
+  /** All it may ever ask for, words apart by spaces. */
+  scope: string
 }
 
 export interface NewApp {

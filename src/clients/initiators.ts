@@ -1,16 +1,21 @@
+import { recordEvent } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
 import { parseOutboundUrl, type UrlPolicy } from '#outbound/url.ts'
 import type { Transaction } from '#store/database.ts'
+import { whose } from './edit.ts'
 import { linkUser } from './links.ts'
 import { type ClientForm, type ClientsContext, type NewClient, registerClient } from './register.ts'
 import { isScopeList, scopeList } from './scopes.ts'
 import {
   AUTH_METHODS,
   type AuthMethod,
+  type Client,
   DELIVERY_MODES,
   type DeliveryMode,
   type Initiator,
   insertInitiator,
+  submitForReview,
+  updateInitiator,
 } from './store.ts'
 
 /** What an initiator registers beyond an app's own form (CIBA Core 1.0 §4, RFC 7591 §2). */
@@ -27,6 +32,8 @@ export interface InitiatorForm {
   userId?: string | undefined
   /** Ids of users who have linked it already. */
   links?: readonly string[]
+  /** Who registers it: its developer, or the operator (if not said). */
+  actor?: NewClient['actor']
   /** Which operator registers it. */
   actorId?: string
 }
@@ -47,7 +54,47 @@ export async function registerInitiator(
       await linkUser(tx, { clientId, userId, scopes: metadata.scopes, actor: 'operator' }, context.now())
     }
   }
-  return registerClient(context, { ...form, kind: 'initiator', actor: 'operator' }, also)
+  return registerClient(context, { actor: 'operator', ...form, kind: 'initiator' }, also)
+}
+
+/** What its developer may say of how it gets its results, and of what it asks for. */
+export type InitiatorTerms = Pick<InitiatorForm, 'deliveryMode' | 'notificationUrl' | 'scope'>
+
+/** How an initiator would be with a change, before anything is changed. @throws Refusal `client_metadata_refused` */
+export const planInitiator = (
+  { urlPolicy }: ClientsContext,
+  known: Initiator | undefined,
+  terms: InitiatorTerms,
+): Omit<Initiator, 'clientId'> => checkMetadata({ ...terms, authMethod: known?.authMethod }, urlPolicy)
+
+/** What its developer confirms by passkey: pushed results go there. */
+export const notificationSubject = (clientId: string, notificationUrl: string | null) =>
+  `notification ${clientId} ${notificationUrl ?? ''}`
+
+/**
+ * Changes how an initiator gets its results. What it may ask for is part of what its users agree to, so more of it goes
+ * back to the operator.
+ *
+ * @param also what else belongs to the change, or there is none
+ */
+export async function changeInitiator(
+  { db, now }: ClientsContext,
+  client: Client,
+  known: Initiator | undefined,
+  planned: Omit<Initiator, 'clientId'>,
+  also?: (tx: Transaction) => Promise<void>,
+): Promise<void> {
+  const at = now()
+  const before = scopeList(known?.scopes ?? '')
+  const asksForMore = scopeList(planned.scopes).some((scope) => !before.includes(scope))
+  await db.transaction(async (tx) => {
+    await also?.(tx)
+    if (known) await updateInitiator(tx, { clientId: client.id, ...planned })
+    else await insertInitiator(tx, { clientId: client.id, ...planned })
+    if (asksForMore) await submitForReview(tx, client.id, at)
+    const detail = `${planned.deliveryMode}: ${planned.scopes}`
+    await recordEvent(tx, { ...whose(client), kind: 'app_edited', detail, actor: 'user', at })
+  })
 }
 
 function checkMetadata(form: InitiatorForm, policy: UrlPolicy): Omit<Initiator, 'clientId'> {

@@ -425,6 +425,12 @@ export const insertInitiator = (tx: Transaction, each: Initiator) =>
     values (${each.clientId}, ${each.deliveryMode}, ${each.notificationUrl}, ${each.authMethod}, ${each.scopes}, 0,
             'jwt')`)
 
+export const updateInitiator = (tx: Transaction, each: Initiator) =>
+  tx.run(sql`
+    update initiators
+       set delivery_mode = ${each.deliveryMode}, notification_url = ${each.notificationUrl}, scopes = ${each.scopes}
+     where client_id = ${each.clientId}`)
+
 export async function initiatorOf(db: Database, clientId: string): Promise<Initiator | undefined> {
   const [initiator] = await db.read<Initiator>(sql`
     select client_id, delivery_mode, notification_url, auth_method, scopes

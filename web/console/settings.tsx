@@ -8,10 +8,12 @@ import { TakeAway } from '../ui/take-away.tsx'
 import { isText, t } from '../ui/text.ts'
 import { AppForm, type AppTexts } from './app-form.tsx'
 import type { PartProps } from './app-page.tsx'
+import { Ciba } from './ciba.tsx'
 import { IconField } from './icon-field.tsx'
 
 /** What can be changed of an app. Where access goes is confirmed by passkey. */
-export function Settings({ app, path, reload }: PartProps) {
+export function Settings(props: PartProps) {
+  const { app, path, reload } = props
   const [isSaved, setSaved] = useState(false)
   const [isAsking, setAsking] = useState(false)
 
@@ -38,6 +40,7 @@ export function Settings({ app, path, reload }: PartProps) {
         <AppForm app={app} action={t('app.save')} save={save} />
         <p role="status">{isAsking ? t('confirm.needed') : isSaved && t('app.saved')}</p>
       </section>
+      {app.kind === 'initiator' && <Ciba {...props} />}
       <IconField app={app} path={path} reload={reload} />
       <History app={app} path={path} />
       <section>

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { AppCard, InitiatorCard, NewAppSecrets } from '../../src/api/contract.ts'
+import { startServer } from '../support/server.ts'
+
+const PUSH = {
+  backchannel_token_delivery_mode: 'push',
+  backchannel_client_notification_endpoint: 'http://127.0.0.1:9/push',
+  scope: 'openid orders',
+}
+const POLL = { backchannel_token_delivery_mode: 'poll', scope: 'openid' }
+
+test('an app for many users that its developer makes can speak CIBA, once the operator has accepted it', async () => {
+  await using stage = await startStage()
+  const card = await stage.card()
+  assert.equal(card.state, 'under_review')
+  assert.deepEqual(card.ciba, {
+    backchannel_token_delivery_mode: 'poll',
+    backchannel_client_notification_endpoint: null,
+    token_endpoint_auth_method: 'client_secret_basic',
+    scope: 'openid',
+  })
+})
+
+test('its developer changes how results come; another address takes a fresh passkey', async () => {
+  await using stage = await startStage()
+  const bare = await stage.person.call('PUT', stage.path('/ciba'), PUSH)
+  assert.equal(bare.status, 403)
+  assert.equal((await bare.json()).code, 'passkey_needed')
+  const { options } = await stage.person.must<{ options: Record<string, unknown> }>(
+    'POST',
+    stage.path('/ciba/confirm'),
+    PUSH,
+  )
+  const elsewhere = { ...PUSH, backchannel_client_notification_endpoint: 'http://127.0.0.1:9/other' }
+  const credential = stage.person.passkey.assert(options)
+  const wrong = await stage.person.call('PUT', stage.path('/ciba'), { ...elsewhere, credential })
+  assert.equal((await wrong.json()).code, 'assertion_refused')
+  const fresh = await stage.person.must<{ options: Record<string, unknown> }>(
+    'POST',
+    stage.path('/ciba/confirm'),
+    PUSH,
+  )
+  const changed = await stage.person.must<InitiatorCard>('PUT', stage.path('/ciba'), {
+    ...PUSH,
+    credential: stage.person.passkey.assert(fresh.options),
+  })
+  assert.equal(changed.backchannel_token_delivery_mode, 'push')
+  assert.equal((await stage.card()).ciba?.scope, 'openid orders')
+  // Away from an address needs no passkey: less is sent.
+  assert.equal((await stage.person.call('PUT', stage.path('/ciba'), POLL)).status, 200)
+})
+
+test('asking for more goes back to the operator; asking for less does not', async () => {
+  await using stage = await startStage()
+  const accept = () => stage.server.admin(`/v1/admin/clients/${stage.id}/state`, { state: 'active' })
+  await accept()
+  assert.equal(
+    (await stage.person.call('PUT', stage.path('/ciba'), { ...POLL, scope: 'openid orders' })).status,
+    200,
+  )
+  assert.equal((await stage.card()).state, 'under_review')
+  await accept()
+  assert.equal((await stage.person.call('PUT', stage.path('/ciba'), POLL)).status, 200)
+  assert.equal((await stage.card()).state, 'active')
+})
+
+test('what makes no sense is refused with a sentence, and changes nothing', async () => {
+  await using stage = await startStage()
+  const before = await stage.card()
+  for (const wrong of [
+    { ...POLL, backchannel_token_delivery_mode: 'pull' },
+    { ...POLL, backchannel_client_notification_endpoint: 'http://127.0.0.1:9/' },
+    { ...PUSH, backchannel_client_notification_endpoint: null },
+    { ...POLL, scope: 'a "b"' },
+  ]) {
+    const answer = await stage.person.call('PUT', stage.path('/ciba'), wrong)
+    assert.equal(answer.status, 400, JSON.stringify(wrong))
+  }
+  assert.deepEqual(await stage.card(), before)
+  const mine = await stage.person.must<NewAppSecrets>('POST', '/v1/me/apps', { name: 'Mine alone' })
+  const answer = await stage.person.call('PUT', `/v1/me/apps/${mine.client_id}/ciba`, POLL)
+  assert.equal((await answer.json()).code, 'client_not_initiator')
+  const stranger = await stage.server.person()
+  assert.equal((await stranger.call('PUT', stage.path('/ciba'), POLL)).status, 404)
+})
+
+async function startStage() {
+  const server = await startServer()
+  const person = await server.person()
+  const { client_id: id } = await person.must<NewAppSecrets>('POST', '/v1/me/apps', {
+    name: 'For many',
+    kind: 'initiator',
+  })
+  const path = (rest = '') => `/v1/me/apps/${id}${rest}`
+  return {
+    server,
+    person,
+    id,
+    path,
+    card: () => person.must<AppCard>('GET', path()),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  }
+}
