@@ -7,6 +7,7 @@ import { appRequestRoutes } from '#api/app-requests.ts'
 import { approvalRoutes } from '#api/approvals.ts'
 import { appRoutes } from '#api/apps.ts'
 import { askRoutes } from '#api/asks.ts'
+import { adminAuditRoutes } from '#api/audit.ts'
 import { contactRoutes } from '#api/contacts.ts'
 import { deliveryRoutes } from '#api/deliveries.ts'
 import { adminFeedbackRoutes, feedbackRoutes } from '#api/feedback.ts'
@@ -19,6 +20,7 @@ import { ownSimulateRoutes, simulateRoutes } from '#api/simulate.ts'
 import { startRoutes } from '#api/start.ts'
 import { tlsRoutes } from '#api/tls.ts'
 import { tokenRoutes } from '#api/tokens.ts'
+import { startKeeper } from '#audit/keeper.ts'
 import { startTally, sweepTallies } from '#audit/tally.ts'
 import { type Clock, MINUTE, SECOND, steadyClock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
@@ -70,7 +72,7 @@ import { openSigningKeys } from '#tokens/keys.ts'
 import { sweepUsers } from '#users/sweep.ts'
 import { webauthn } from '#users/webauthn.ts'
 import { type Config, SettingError, settingsInForce, whatsappSettings } from './config.ts'
-import { openAdminKey, openVapidKey, openVault } from './keys.ts'
+import { openAdminKey, openAuditKey, openVapidKey, openVault } from './keys.ts'
 import { release } from './release.ts'
 
 export interface App {
@@ -177,6 +179,8 @@ export async function startApp({
   await tellApp()
   const hub = createLiveHub({ db, log })
   const tally = startTally({ db, log })
+  const audit = { db, now, log, auditKey: await openAuditKey(db, vault) }
+  const keeper = startKeeper({ ...audit, auditRetentionMs: config.auditRetention })
   // Whoever is asked will soon want to answer.
   db.onHint('events', () => void webauthn())
 
@@ -209,6 +213,7 @@ export async function startApp({
       settings: () => settingCards(config),
     })
     adminFeedbackRoutes(scope as Server, context)
+    adminAuditRoutes(scope as Server, { ...audit, stopping: stopping.signal })
   })
   askRoutes(server, context)
   simulateRoutes(server, context)
@@ -262,6 +267,7 @@ export async function startApp({
       await closeServer(server)
       hub.stop()
       tally.stop()
+      await keeper.stop()
       await Promise.all(workers.map((worker) => worker.stop()))
       await uses.stop()
       keys.stop()

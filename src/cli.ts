@@ -19,6 +19,10 @@ const COMMANDS = {
     about: 'check the proof of an approval, offline',
     load: () => import('./commands/evidence.ts'),
   },
+  audit: {
+    about: 'export the audit log, and check it offline',
+    load: () => import('./commands/audit.ts'),
+  },
   migrate: {
     about: 'bring the store to the form of this release',
     load: () => import('./commands/migrate.ts'),

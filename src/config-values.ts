@@ -123,6 +123,16 @@ export function durationOrNone(given: string): number {
   throw new Error('must be a span of time such as 90s, 5m, 1h, at most 7d')
 }
 
+/** How long something is kept, in milliseconds. */
+export function days(given: string): number {
+  const [, count] = /^(\d{1,5})d$/.exec(given) ?? []
+  if (Number(count) >= FEWEST_DAYS) return Number(count) * DAY
+  throw new Error(`must be a number of days such as 400d, at least ${FEWEST_DAYS}d`)
+}
+
+/** Longer than anything is under way that people look at the timeline of. */
+const FEWEST_DAYS = 30
+
 const LONGEST_MS = 7 * DAY
 const UNITS: Record<string, number> = { s: SECOND, m: MINUTE, h: HOUR, d: DAY }
 

@@ -8,6 +8,7 @@ import {
   count,
   daily,
   databaseUrl,
+  days,
   duration,
   durationOrNone,
   flag,
@@ -369,6 +370,13 @@ const settings = {
     fallback: 'en',
     about: 'Language of the approved message template.',
     example: 'en',
+  }),
+  auditRetention: setting({
+    env: 'AUDIT_RETENTION',
+    parse: days,
+    about:
+      'How long entries of the audit log are kept, and with them the timelines of requests. Their checkpoints stay. For ever if not given.',
+    example: '400d',
   }),
   feedbackWebhook: setting({
     env: 'FEEDBACK_WEBHOOK',

@@ -1,4 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { type AuditKey, readAuditKey } from '#audit/note.ts'
 import { SECOND } from '#base/clock.ts'
 import { StoreUnavailable } from '#base/errors.ts'
 import type { Log } from '#base/log.ts'
@@ -67,6 +68,21 @@ export async function openVapidKey(db: Database, vault: Vault): Promise<Buffer> 
 
 const VAPID_KEY = 'vapid_key'
 
+/**
+ * The key that signs checkpoints of the audit log (Ed25519), made at the first start. Whoever checks the log knows it by
+ * its public half, so it never changes.
+ */
+export async function openAuditKey(db: Database, vault: Vault): Promise<AuditKey> {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const made = vault.seal(AUDIT_KEY, privateKey.export({ format: 'der', type: 'pkcs8' }))
+  await db.transaction((tx) =>
+    tx.run(sql`insert into store_facts (name, value) values ('audit_key', ${made}) on conflict do nothing`),
+  )
+  return readAuditKey(vault.open(AUDIT_KEY, (await readFact(db, AUDIT_KEY)) ?? new Uint8Array()))
+}
+
+const AUDIT_KEY = 'audit_key'
+
 async function readFact(db: Database, name: string): Promise<Uint8Array | undefined> {
   const [fact] = await db.read<{ value: Uint8Array }>(sql`select value from store_facts where name = ${name}`)
   return fact?.value
@@ -88,7 +104,7 @@ export const sealedFacts: SealedColumn = {
   async stale(db, header, after, limit): Promise<SealedRow[]> {
     const rows = await db.read<{ name: string; value: Uint8Array }>(sql`
       select name, value from store_facts
-       where name in ('master_key_check', 'mac_key', 'vapid_key') and name > ${after} and substr(value, 1, 5) <> ${header}
+       where name in ('master_key_check', 'mac_key', 'vapid_key', 'audit_key') and name > ${after} and substr(value, 1, 5) <> ${header}
        order by name limit ${limit}`)
     return rows.map(({ name, value }) => ({ key: name, place: name, sealed: value }))
   },

@@ -867,6 +867,24 @@ export const operations: Record<string, Operation> = {
     refusals: ['feedback_not_found'],
   },
 
+  'GET /v1/admin/audit/checkpoints': {
+    summary: 'List the checkpoints of the audit log, oldest first',
+    about:
+      'Keep them elsewhere: with them `countersign audit verify --known` shows what was cut off or written anew.',
+    tag: 'Operator',
+    access: 'admin',
+    parameters: { after: '`next` of the page before' },
+    answers: { 200: 'AuditCheckpoints' },
+  },
+  'GET /v1/admin/audit/export': {
+    summary: 'Export the audit log',
+    about: 'What `countersign audit verify` takes: a JSON text a line, in whole checkpoints.',
+    tag: 'Operator',
+    access: 'admin',
+    parameters: { from: 'Entries sealed from then on', to: 'Entries up to then' },
+    answers: { 200: 'application/x-ndjson' },
+  },
+
   'POST /v1/admin/users': {
     summary: 'Add a user',
     tag: 'Operator',

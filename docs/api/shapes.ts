@@ -504,6 +504,15 @@ const FeedbackCard = of<contract.FeedbackCard>()(
   }),
 )
 
+const AuditCheckpoint = of<contract.AuditCheckpoint>()(
+  Type.Object({
+    size: Type.Integer({ description: 'Entries that it is over' }),
+    sealed_at: Time('When it was sealed'),
+    checkpoint: Text('The signed note: name of the log, size, root, time, signature'),
+    nodes: Text('Hashes by which it follows from the one before, in base64'),
+  }),
+)
+
 const NewUser = Type.Object({
   user_id: Type.String(),
   enrolment_url: Text('One-time link by which the user makes the first passkey'),
@@ -695,6 +704,11 @@ export const shapes = {
   Settings: List('settings', SettingCard),
   EventCard,
   Events: Page('events', EventCard),
+  AuditCheckpoints: Type.Object({
+    key: Text('The key that signs, as signed notes write it'),
+    checkpoints: Type.Array(AuditCheckpoint),
+    next: OrNull(Type.Integer({ description: '`after` of the next page, null on the last' })),
+  }),
   PushKey: Type.Object({ public_key: Text('VAPID (RFC 8292), base64url') }),
   PushContact: Type.Object({ id: Type.String(), is_new: Type.Boolean() }),
   Opened: Type.Object({ request_id: Type.String() }),

@@ -499,3 +499,11 @@ export interface EventCard {
   detail: string | null
   address: string | null
 }
+
+/** A sealed state of the audit log. */
+export interface AuditCheckpoint {
+  size: number
+  sealed_at: number
+  checkpoint: string
+  nodes: string
+}

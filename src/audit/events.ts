@@ -65,6 +65,12 @@ export const eventsAfter = (db: Database, seq: number, limit: number) =>
     select seq, kind, at, actor, actor_id, request_id, user_id, client_id, detail, address
       from events where seq > ${seq} order by seq limit ${limit}`)
 
+/** Those with a number above `since`, up to `upTo`, in order. */
+export const eventsBetween = (db: Database, since: number, upTo: number) =>
+  db.read<Event>(sql`
+    select seq, kind, at, actor, actor_id, request_id, user_id, client_id, detail, address
+      from events where seq > ${since} and seq <= ${upTo} order by seq`)
+
 export async function lastEvent(db: Database): Promise<number> {
   const [row] = await db.read<{ seq: number }>(sql`select coalesce(max(seq), 0) as seq from events`)
   return row?.seq ?? 0

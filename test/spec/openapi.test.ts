@@ -187,6 +187,10 @@ describe('every answer has the shape that is described', () => {
       const headers = { authorization: `Bearer ${ADMIN_KEY}` }
       await fetch(`${server.origin}/v1/admin/feedback${path}`, { method, headers })
     }
+    for (const path of ['export', 'checkpoints', 'checkpoints?after=-1'])
+      await fetch(`${server.origin}/v1/admin/audit/${path}`, {
+        headers: { authorization: `Bearer ${ADMIN_KEY}` },
+      })
     const refused = await server.ask('none', { client_secret: 'none' })
     assert.equal(refused.status, 401)
     await server.ask('', {})

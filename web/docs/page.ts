@@ -19,6 +19,7 @@ const GROUPS: Record<string, readonly string[]> = {
     'configuration',
     'postgres',
     'sealing',
+    'audit',
     'whatsapp',
     'web-push',
     'feedback',

@@ -518,6 +518,29 @@ create table events (
 create index events_of_request on events (request_id) where request_id is not null;
 create index events_of_app on events (client_id, seq) where request_id is null and client_id is not null;
 
+-- Events that were sealed together, in the tree of all that are (RFC 9162): a seal stays when its events leave by age.
+create table event_seals (
+  -- Events that are sealed so far, these included; and the same before them.
+  size integer primary key,
+  since_size integer not null unique,
+  -- Theirs are the numbers above since_seq, up to last_seq.
+  since_seq integer not null,
+  last_seq integer not null,
+  sealed_at integer not null,
+  -- The edge of the tree behind them, and what they add to it; hashes of 32 bytes.
+  peaks blob not null check (length(peaks) % 32 = 0),
+  nodes blob not null check (length(nodes) % 32 = 0),
+  note text not null,
+  check (since_size < size and since_seq < last_seq)
+) strict;
+create index event_seals_by_time on event_seals (sealed_at, size);
+
+-- Hashes of the events of a seal, in their order; they leave with them.
+create table event_leaves (
+  size integer primary key,
+  hashes blob not null check (length(hashes) % 32 = 0)
+) strict;
+
 -- How often what happened to each app, by day: counted from the events a little later, so that no ask waits for it.
 create table event_tallies (
   client_id text not null,
