@@ -19,7 +19,7 @@ interface Props {
   app?: AppCard
   /** The words of the button. */
   action: string
-  save: (form: AppTexts, kind: string) => Promise<unknown>
+  save: (form: AppTexts, kind: string, mode: string) => Promise<unknown>
 }
 
 export function AppForm({ app, action, save }: Props) {
@@ -27,7 +27,8 @@ export function AppForm({ app, action, save }: Props) {
   const sending = useAction(async () => {
     if (!form.current) return
     const data = new FormData(form.current)
-    await save(textsOf(data), String(data.get('kind') ?? 'individual'))
+    const [kind, mode] = [data.get('kind') ?? 'individual', data.get('mode') ?? 'live']
+    await save(textsOf(data), String(kind), String(mode))
   })
   const submit = (event: Event) => {
     event.preventDefault()
@@ -40,6 +41,7 @@ export function AppForm({ app, action, save }: Props) {
         <TextField key={field} field={field} value={app?.[field] ?? ''} />
       ))}
       {!app && <Kind />}
+      {!app && <Mode />}
       {urls.map((field) => (
         <UrlField key={field} field={field} value={app?.[field] ?? ''} />
       ))}
@@ -94,6 +96,15 @@ function Kind() {
         </label>
       ))}
     </fieldset>
+  )
+}
+
+/** The mode is never changed: another app is made for the real thing. */
+function Mode() {
+  return (
+    <label class="choice">
+      <input type="checkbox" name="mode" value="test" /> {t('new.test')}
+    </label>
   )
 }
 

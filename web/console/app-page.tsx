@@ -47,8 +47,9 @@ function OneApp({ id, part }: { id: string; part: Part }) {
   const path = `/v1/me/apps/${id}`
   const { data: app, error, reload } = useLoad<AppCard>(path)
   const [secrets, setSecrets] = useState<ShownOnce>()
-  const isForMany = app?.kind === 'initiator'
-  useEffect(() => (isForMany ? follow(`${path}/events`) : undefined), [path, isForMany])
+  // What such apps ask is no request of their owner, whose own events do not tell of it.
+  const isOfOthers = app?.kind === 'initiator' || app?.mode === 'test'
+  useEffect(() => (isOfOthers ? follow(`${path}/events`) : undefined), [path, isOfOthers])
 
   if (!app) {
     if (error === undefined) return <Skeleton />

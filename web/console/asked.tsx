@@ -6,6 +6,7 @@ import { Status } from '../ui/status.tsx'
 import { isText, t } from '../ui/text.ts'
 import type { PartProps } from './app-page.tsx'
 import { Filter, PagedList } from './list.tsx'
+import { SimulateOne } from './simulate.tsx'
 import { usePages } from './use-pages.ts'
 
 const states = ['pending', 'approved', 'rejected', 'expired', 'withdrawn'] as const
@@ -20,7 +21,7 @@ export function Asked({ app, path }: PartProps) {
       <h2>{t('app.part.requests')}</h2>
       <Filter value={status} options={options} onChange={setStatus} />
       <PagedList from={requests} empty={<Nothing app={app} />}>
-        {(request) => <OneAsked request={request} path={path} />}
+        {(request) => <OneAsked request={request} path={path} isTest={app.mode === 'test'} />}
       </PagedList>
     </section>
   )
@@ -47,7 +48,8 @@ function Nothing({ app }: Pick<PartProps, 'app'>) {
   )
 }
 
-function OneAsked({ request, path }: { request: AppRequestCard; path: string }) {
+function OneAsked({ request, path, isTest }: { request: AppRequestCard; path: string; isTest: boolean }) {
+  const url = `${path}/requests/${request.id}`
   const { id, status, requested_at, settled_at } = request
   const [isOpen, setOpen] = useState(false)
   return (
@@ -63,9 +65,10 @@ function OneAsked({ request, path }: { request: AppRequestCard; path: string }) 
       <p class="quiet">
         {t('asked.at', { at: when(requested_at) })} <code>{id}</code>
       </p>
+      {isTest && status === 'pending' && <SimulateOne url={url} />}
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>{t('asked.steps')}</summary>
-        {isOpen && <Steps url={`${path}/requests/${id}`} />}
+        {isOpen && <Steps url={url} />}
       </details>
     </>
   )

@@ -12,9 +12,9 @@ import './console.css'
 /** A new app: what it is, then its secrets, this once, then the app itself. */
 export function NewAppPage() {
   const [secrets, setSecrets] = useState<NewAppSecrets>()
-  const create = async (texts: AppTexts, kind: string) => {
+  const create = async (texts: AppTexts, kind: string, mode: string) => {
     const given = Object.fromEntries(Object.entries(texts).filter(([, value]) => value))
-    setSecrets(await post<NewAppSecrets>('/v1/me/apps', { ...given, kind }))
+    setSecrets(await post<NewAppSecrets>('/v1/me/apps', { ...given, kind, mode }))
   }
   return (
     <Shell isWide>

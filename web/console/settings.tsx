@@ -10,6 +10,7 @@ import { AppForm, type AppTexts } from './app-form.tsx'
 import type { PartProps } from './app-page.tsx'
 import { Ciba } from './ciba.tsx'
 import { IconField } from './icon-field.tsx'
+import { SimulateAll } from './simulate.tsx'
 
 /** What can be changed of an app. Where access goes is confirmed by passkey. */
 export function Settings(props: PartProps) {
@@ -40,6 +41,7 @@ export function Settings(props: PartProps) {
         <AppForm app={app} action={t('app.save')} save={save} />
         <p role="status">{isAsking ? t('confirm.needed') : isSaved && t('app.saved')}</p>
       </section>
+      {app.mode === 'test' && <SimulateAll {...props} />}
       {app.kind === 'initiator' && <Ciba {...props} />}
       <IconField app={app} path={path} reload={reload} />
       <History app={app} path={path} />
