@@ -97,6 +97,8 @@ async function startStage() {
     {
       vault: createVault(randomBytes(32)),
       log: { info() {}, warn() {}, error() {} },
+      now: Date.now,
+      site: { origin: 'https://sign.example.com' },
     },
   )
 

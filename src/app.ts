@@ -31,7 +31,10 @@ import { liveRoutes } from '#channels/live/routes.ts'
 import { createPushChannel } from '#channels/webpush/channel.ts'
 import { pushRoutes } from '#channels/webpush/routes.ts'
 import { createVapid } from '#channels/webpush/vapid.ts'
+import { answerHandler } from '#channels/whatsapp/answer.ts'
 import { createWhatsappChannel } from '#channels/whatsapp/channel.ts'
+import { createCloudApi } from '#channels/whatsapp/cloud-api.ts'
+import { whatsappLinkRoutes } from '#channels/whatsapp/routes.ts'
 import { whatsappRoutes } from '#channels/whatsapp/webhook.ts'
 import { readCallKeys } from '#clients/call-keys.ts'
 import { gatherSecretUses } from '#clients/uses.ts'
@@ -170,7 +173,9 @@ export async function startApp({
   const sends = feedbackWays({ outbound, now, origin: () => site.origin }, feedbackSettings(config))
   const whatsapp = whatsappSettings(config)
   const channels = new Map<string, Channel>()
-  if (whatsapp) channels.set('whatsapp', createWhatsappChannel(whatsapp, context))
+  const cloudApi = whatsapp && createCloudApi(whatsapp, { log })
+  if (whatsapp && cloudApi)
+    channels.set('whatsapp', createWhatsappChannel(whatsapp, { ...context, api: cloudApi }))
   const push = { ...context, vapid: await openVapid(context, config), hosts: config.pushHosts }
   channels.set('webpush', createPushChannel(push))
   const { appBackendUrl: url, appBackendSecret: secret } = config
@@ -201,6 +206,7 @@ export async function startApp({
     liveRoutes(routes, context, hub)
     contactRoutes(routes, context)
     pushRoutes(routes, push)
+    whatsappLinkRoutes(routes, context, whatsapp)
     feedbackRoutes(routes, { ...context, ways: [...sends.keys()] })
   })
   await server.register(async (scope) => {
@@ -236,6 +242,7 @@ export async function startApp({
     start(context, 'prove', proveHandler(context)),
     start(context, 'simulate', simulateHandler(context)),
     start(context, 'expire', expireHandler({ now })),
+    ...(cloudApi ? [start(context, 'answer', answerHandler({ now, site, api: cloudApi }))] : []),
     start(context, 'feedback', feedbackHandler({ now, sends })),
     start(context, 'announce', announceHandler(context)),
   ]

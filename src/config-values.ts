@@ -77,6 +77,13 @@ export function appOrigins(given: string): string[] {
   throw new Error('must be origins such as android:apk-key-hash:… or https://app.example.com')
 }
 
+/** @returns the digits alone, country code first */
+export function phone(given: string): string {
+  const digits = given.replace(/[\s().-]/g, '').replace(/^\+|^00/, '')
+  if (/^[1-9]\d{6,14}$/.test(digits)) return digits
+  throw new Error('must be a phone number with its country code')
+}
+
 export function pushSubject(given: string): string {
   if (/^mailto:\S+@\S+$/.test(given) || URL.parse(given)?.protocol === 'https:') return given
   throw new Error('must begin with mailto: or https:')

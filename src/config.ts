@@ -17,6 +17,7 @@ import {
   mailAddress,
   masterKeys,
   origin,
+  phone,
   port,
   proofRule,
   proxyUrl,
@@ -329,6 +330,12 @@ const settings = {
     about: 'Id of the number that messages come from. With it the WhatsApp channel is on.',
     example: '106540352242922',
   }),
+  whatsappNumber: setting({
+    env: 'WHATSAPP_NUMBER',
+    parse: phone,
+    about: 'The number itself, which users write to when they connect their phone. Without it Meta is asked.',
+    example: '+1 555 010 0199',
+  }),
   whatsappAccessToken: setting({
     env: 'WHATSAPP_ACCESS_TOKEN',
     parse: text,
@@ -524,6 +531,7 @@ export function whatsappSettings(config: Config): WhatsappSettings | undefined {
     apiUrl: config.whatsappApi,
     apiVersion: config.whatsappApiVersion,
     phoneNumberId: whatsappPhoneNumberId,
+    number: config.whatsappNumber,
     accessToken: whatsappAccessToken,
     appSecret: whatsappAppSecret,
     verifyToken: whatsappVerifyToken,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Filled, fillMessage, GraphError, invalid, type Template } from './template.ts'
+import { scopedIdOf } from './webhook.ts'
 
 /** A message that was taken. */
 export interface SentMessage extends Filled {
@@ -19,6 +20,8 @@ export interface ApiOptions {
   templates: readonly Template[]
   /** Called with each message before it is answered, and awaited. */
   onMessage?: ((message: SentMessage) => unknown) | undefined
+  /** Epoch milliseconds. */
+  now?: (() => number) | undefined
   /** Refuses a well-formed message, by throwing. */
   refuse?: ((message: Filled) => void) | undefined
 }
@@ -26,11 +29,16 @@ export interface ApiOptions {
 export type WhatsappApi = ReturnType<typeof createWhatsappApi>
 
 const LARGEST_BODY = 1024 * 1024
+const WINDOW_MS = 24 * 3_600_000
 
 /** The sending half of Meta's WhatsApp Business Cloud API: `POST /{version}/{phone number id}/messages`. */
 export function createWhatsappApi(options: ApiOptions) {
   const { accessToken, phoneNumberId, apiVersion = 'v23.0', templates, onMessage, refuse } = options
+  const { now = Date.now } = options
   const messages: SentMessage[] = []
+  /** When each user last wrote, by number and by id. */
+  const heard = new Map<string, number>()
+  const isOpen = (to: string) => (heard.get(to) ?? Number.NEGATIVE_INFINITY) > now() - WINDOW_MS
 
   /** Checks path, token and number, in Meta's order. */
   function enter(http: IncomingMessage, method: string, form: RegExp) {
@@ -61,9 +69,9 @@ export function createWhatsappApi(options: ApiOptions) {
       throw invalid('The body must be JSON')
 
     const source = parse(await readBody(http))
-    const filled = fillMessage(source, templates)
+    const filled = fillMessage(source, templates, isOpen)
     refuse?.(filled)
-    const message = { ...filled, source, id: `wamid.${randomBytes(36).toString('base64')}`, at: Date.now() }
+    const message = { ...filled, source, id: `wamid.${randomBytes(36).toString('base64')}`, at: now() }
     messages.push(message)
     await onMessage?.(message)
     return message
@@ -72,13 +80,18 @@ export function createWhatsappApi(options: ApiOptions) {
   return {
     /** Oldest first. */
     messages,
+    /** A user writes or taps: for 24 hours free words may go to them. */
+    hear(phone: string) {
+      heard.set(phone, now())
+      heard.set(scopedIdOf(phone), now())
+    },
     async answer(http: IncomingMessage, reply: ServerResponse) {
       try {
         if (http.method === 'GET') return sendJson(reply, 200, describeNumber(http))
         const { id, to } = await take(http)
         sendJson(reply, 200, {
           messaging_product: 'whatsapp',
-          contacts: [{ input: to, wa_id: to }],
+          contacts: [/^\d/.test(to) ? { input: to, wa_id: to } : { input: to, user_id: to }],
           messages: [{ id, message_status: 'accepted' }],
         })
       } catch (fault) {

@@ -25,6 +25,14 @@ export const accessRequestTemplate = (
   ],
 })
 
+/** The template for news of an account: what happens, and when. */
+export const accountNewsTemplate = (name = 'account_news_v1', language = 'en'): Template => ({
+  name,
+  language,
+  body: 'News of your account: {{1}}. Time: {{2}}. If this was not you, sign in and look.',
+  buttons: [],
+})
+
 export type Button =
   | { kind: 'quick_reply'; text: string; payload: string }
   | { kind: 'url'; text: string; url: string }
@@ -45,9 +53,11 @@ export class GraphError extends Error {
 }
 
 export interface Filled {
+  /** A phone number, or the id of somebody who hides theirs. */
   to: string
-  template: string
-  language: string
+  /** Undefined for free words. */
+  template: string | undefined
+  language: string | undefined
   parameters: string[]
   text: string
   buttons: Button[]
@@ -57,26 +67,43 @@ export interface Filled {
 /**
  * Checks a message for its form and against the approved templates, as strictly as Meta does, and fills it in.
  *
+ * @param isOpen whether somebody wrote to us in the last 24 hours, so that free words may go to them
  * @throws GraphError
  */
-export function fillMessage(message: unknown, templates: readonly Template[]): Filled {
-  const { messaging_product, recipient_type, to, type, template, biz_opaque_callback_data } = shape(
-    message,
-    'message',
-    ['messaging_product', 'to', 'type', 'template'],
-    ['recipient_type', 'biz_opaque_callback_data'],
-  )
+export function fillMessage(
+  message: unknown,
+  templates: readonly Template[],
+  isOpen: (to: string) => boolean,
+): Filled {
+  const { messaging_product, recipient_type, to, recipient, type, template, text, biz_opaque_callback_data } =
+    shape(
+      message,
+      'message',
+      ['messaging_product', 'type'],
+      ['to', 'recipient', 'recipient_type', 'template', 'text', 'biz_opaque_callback_data'],
+    )
   if (messaging_product !== 'whatsapp') throw invalid('messaging_product must be whatsapp')
   if (recipient_type !== undefined && recipient_type !== 'individual')
     throw invalid('recipient_type must be individual')
-  if (typeof to !== 'string' || !/^\+?[1-9]\d{6,14}$/.test(to))
-    throw new GraphError(400, 131009, 'Parameter value is not valid: to')
-  if (type !== 'template')
-    throw new GraphError(400, 131047, 'More than 24 hours have passed since the recipient last replied.')
+  const whom = readRecipient(to, recipient)
   const callbackData = biz_opaque_callback_data
   if (callbackData !== undefined && (typeof callbackData !== 'string' || callbackData.length > 512)) {
     throw invalid('biz_opaque_callback_data must be a text of at most 512 characters')
   }
+  if (type === 'text') {
+    if (template !== undefined) throw invalid('Unexpected key "template" on param "message"')
+    const words = readWords(text)
+    if (!isOpen(whom)) {
+      throw new GraphError(
+        400,
+        131047,
+        'Message failed to send because more than 24 hours have passed since the customer last replied to this number.',
+      )
+    }
+    return { ...FREE, to: whom, text: words, callbackData }
+  }
+  if (type !== 'template') throw invalid('type must be text or template')
+  if (text !== undefined) throw invalid('Unexpected key "text" on param "message"')
 
   const { name, language, components } = shape(template, 'template', ['name', 'language', 'components'])
   const { code } = shape(language, 'language', ['code'])
@@ -86,17 +113,39 @@ export function fillMessage(message: unknown, templates: readonly Template[]): F
   if (!Array.isArray(components)) throw invalid('components must be an array')
 
   const parameters = readBody(components, approved)
-  const text = fillIn(approved.body, parameters)
-  if (text.length > 1024) throw new GraphError(400, 132005, 'Translated text too long')
+  const filled = fillIn(approved.body, parameters)
+  if (filled.length > 1024) throw new GraphError(400, 132005, 'Translated text too long')
   return {
-    to: to.replace('+', ''),
+    to: whom,
     template: approved.name,
     language: approved.language,
     parameters,
-    text,
+    text: filled,
     buttons: readButtons(components, approved),
     callbackData,
   }
+}
+
+const FREE = { template: undefined, language: undefined, parameters: [], buttons: [] }
+
+/** With both, the number counts. */
+function readRecipient(to: unknown, recipient: unknown): string {
+  if (to !== undefined) {
+    if (typeof to === 'string' && /^\+?[1-9]\d{6,14}$/.test(to)) return to.replace('+', '')
+    throw new GraphError(400, 131009, 'Parameter value is not valid: to')
+  }
+  if (recipient === undefined) throw invalid('The parameter to is required.')
+  if (typeof recipient === 'string' && /^[A-Z]{2}\.[0-9A-Za-z]{1,128}$/.test(recipient)) return recipient
+  throw new GraphError(400, 131009, 'Parameter value is not valid: recipient')
+}
+
+function readWords(text: unknown): string {
+  const { body, preview_url } = shape(text, 'text', ['body'], ['preview_url'])
+  if (typeof body !== 'string' || body === '' || body.length > 4_096)
+    throw invalid('text.body has 1 to 4096 characters')
+  if (preview_url !== undefined && typeof preview_url !== 'boolean')
+    throw invalid('text.preview_url must be a boolean')
+  return body
 }
 
 function readBody(components: unknown[], approved: Template): string[] {

@@ -19,6 +19,8 @@ export interface TapOptions {
   form?: 'button' | 'interactive' | undefined
   /** Id of the tap itself. */
   id?: string | undefined
+  /** Epoch milliseconds; now, if not given. */
+  at?: number | undefined
 }
 
 interface WebhookOptions {
@@ -82,13 +84,40 @@ export function tapValue(message: SentMessage, options: TapOptions) {
         ...(options.bsuidOnly ? {} : { from: phone }),
         from_user_id: userId,
         id: options.id ?? newTapId(),
-        timestamp: String(Math.floor(Date.now() / 1_000)),
+        timestamp: String(Math.floor((options.at ?? Date.now()) / 1_000)),
         ...(options.form === 'interactive'
           ? {
               type: 'interactive',
               interactive: { type: 'button_reply', button_reply: { id: payload, title: button.text } },
             }
           : { type: 'button', button: { payload, text: button.text } }),
+      },
+    ],
+  }
+}
+
+interface WrittenOptions {
+  /** The user hides their number: Meta's id of them is all that comes. */
+  bsuidOnly?: boolean | undefined
+  /** Id of the message itself. */
+  id?: string | undefined
+  /** Epoch milliseconds; now, if not given. */
+  at?: number | undefined
+}
+
+/** A user writes. */
+export function textValue(from: string, text: string, { bsuidOnly, id, at }: WrittenOptions = {}) {
+  const userId = scopedIdOf(from)
+  return {
+    contacts: [{ profile: { name: 'Asha 🪷' }, ...(bsuidOnly ? {} : { wa_id: from }), user_id: userId }],
+    messages: [
+      {
+        ...(bsuidOnly ? {} : { from }),
+        from_user_id: userId,
+        id: id ?? newTapId(),
+        timestamp: String(Math.floor((at ?? Date.now()) / 1_000)),
+        type: 'text',
+        text: { body: text },
       },
     ],
   }

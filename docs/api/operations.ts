@@ -481,6 +481,21 @@ export const operations: Record<string, Operation> = {
     answers: { 204: null },
     refusals: ['client_not_found'],
   },
+  'GET /v1/me/whatsapp': {
+    summary: 'Ask whether WhatsApp is set up here',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'Whatsapp' },
+  },
+  'POST /v1/me/whatsapp/link': {
+    summary: 'Get the words that connect a phone',
+    about:
+      'Sent by WhatsApp from the phone within 15 minutes, they prove its number and are the consent to be told there.',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 201: 'WhatsappLink' },
+    refusals: ['channel_off', 'channel_unavailable'],
+  },
   'GET /v1/me/push': {
     summary: 'Read the key that a browser subscribes with',
     tag: 'Approvals',

@@ -709,6 +709,13 @@ export const shapes = {
     checkpoints: Type.Array(AuditCheckpoint),
     next: OrNull(Type.Integer({ description: '`after` of the next page, null on the last' })),
   }),
+  Whatsapp: Type.Object({ is_on: Type.Boolean() }),
+  WhatsappLink: Type.Object({
+    url: Text('Opens WhatsApp with the words ready to send'),
+    text: Text('The words, with a code that can be used once'),
+    number: Text('Whom to send them to'),
+    expires_at: Time('When the code ends'),
+  }),
   PushKey: Type.Object({ public_key: Text('VAPID (RFC 8292), base64url') }),
   PushContact: Type.Object({ id: Type.String(), is_new: Type.Boolean() }),
   Opened: Type.Object({ request_id: Type.String() }),

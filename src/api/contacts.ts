@@ -84,7 +84,8 @@ export const contactCard = ({ id, channel, address, label, state, createdAt }: C
   id,
   channel,
   // The endpoint of a browser is a capability and means nothing to people.
-  address: channel === 'whatsapp' ? `+${address}` : null,
+  // So is Meta's id of somebody who hides their number.
+  address: channel === 'whatsapp' && /^\d/.test(address) ? `+${address}` : null,
   label,
   state,
   created_at: createdAt,

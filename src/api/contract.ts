@@ -163,6 +163,15 @@ export interface ContactCard {
   created_at: number
 }
 
+/** How a phone is connected: its user sends these words to this number. */
+export interface WhatsappLink {
+  /** Opens WhatsApp with the words ready to send. */
+  url: string
+  text: string
+  number: string
+  expires_at: number
+}
+
 export interface TokenCard {
   id: string
   client: { id: string; name: string }

@@ -4,6 +4,8 @@ const refusals = {
   app_name_missing: 'Give the app a name of 1 to 80 characters.',
   asks_paused: 'This app may not ask now. Wait as long as retry-after says.',
   assertion_refused: 'The passkey did not confirm this. Try again with a passkey of this account.',
+  channel_off: 'This way of being told is not set up on this server.',
+  channel_unavailable: 'The messenger does not answer now. Try again in a moment.',
   client_credentials_wrong: 'The client id or the client secret is wrong.',
   client_deleted: 'This app is being deleted by its owner.',
   client_disabled: 'This app is disabled.',

@@ -33,6 +33,7 @@ export type IdPrefix =
   | 'chk'
   | 'lst'
   | 'fbk'
+  | 'ans'
 
 /** An id of ours: a type prefix and a UUIDv7 without its dashes. */
 export const newId = (prefix: IdPrefix): string => `${prefix}_${uuidv7().replaceAll('-', '')}`

@@ -8,6 +8,8 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   approval_changed: 409,
   asks_paused: 429,
   assertion_refused: 403,
+  channel_off: 409,
+  channel_unavailable: 503,
   client_credentials_wrong: 401,
   client_not_found: 404,
   client_not_listenable: 403,

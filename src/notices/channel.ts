@@ -1,3 +1,4 @@
+import { DAY, MINUTE } from '#base/clock.ts'
 import type { AccountNotice, Contact, Notice } from './store.ts'
 
 /** What a user is told: that something waits, who asks, and where to look. No scope, no reason, no code. */
@@ -48,6 +49,13 @@ export interface Channel {
 
 /** Channels whose messages stay on the screen, and can be replaced once the request is settled. */
 export const REPLACING: ReadonlySet<string> = new Set(['webpush', 'http'])
+
+/** How long a messenger lets us speak freely after its user wrote; a little less than a day, for the way there. */
+const WINDOW_MS = DAY - 10 * MINUTE
+
+/** Whether a contact can be told more than that something waits. */
+export const hearsNews = ({ channel, heardAt }: Pick<Contact, 'channel' | 'heardAt'>, now: number) =>
+  REPLACING.has(channel) || (heardAt !== null && heardAt > now - WINDOW_MS)
 
 interface FailureOptions extends ErrorOptions {
   /** Shortest wait before another try, in milliseconds; absent where it is no use. */

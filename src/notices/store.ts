@@ -14,6 +14,8 @@ export interface Contact {
   label: string | null
   /** BCP 47, primary subtag: `en`, `hi`. */
   language: string | null
+  /** When its user last wrote to us there, epoch milliseconds; null where they cannot, or never did. */
+  heardAt: number | null
   /** `unreachable`: the channel says that nobody is there any more. */
   state: 'active' | 'suspended' | 'unreachable'
   createdAt: number
@@ -43,7 +45,7 @@ export interface Notice {
 
 export const insertContact = (
   tx: Transaction,
-  each: Omit<Contact, 'scopedId' | 'state'> & { sessionId: string | null },
+  each: Omit<Contact, 'scopedId' | 'heardAt' | 'state'> & { sessionId: string | null },
 ) =>
   tx.one<{ id: string }>(sql`
     insert into contacts (id, user_id, channel, address, sealed, label, language, session_id, state, created_at)
@@ -54,17 +56,17 @@ export const insertContact = (
 
 export const contactsOfUser = (db: Database, userId: string) =>
   db.read<Contact>(sql`
-    select id, user_id, channel, address, scoped_id, sealed, label, language, state, created_at
+    select id, user_id, channel, address, scoped_id, sealed, label, language, heard_at, state, created_at
       from contacts where user_id = ${userId} order by id`)
 
 export const contactsInside = (tx: Transaction, userId: string) =>
   tx.all<Contact>(sql`
-    select id, user_id, channel, address, scoped_id, sealed, label, language, state, created_at
+    select id, user_id, channel, address, scoped_id, sealed, label, language, heard_at, state, created_at
       from contacts where user_id = ${userId} order by created_at, id`)
 
 export const activeContacts = (tx: Transaction, userId: string) =>
   tx.all<Contact>(sql`
-    select id, user_id, channel, address, scoped_id, sealed, label, language, state, created_at
+    select id, user_id, channel, address, scoped_id, sealed, label, language, heard_at, state, created_at
       from contacts where user_id = ${userId} and state = 'active' order by id`)
 
 export const usersWithout = (db: Database, channel: string, limit: number) =>
@@ -75,17 +77,17 @@ export const usersWithout = (db: Database, channel: string, limit: number) =>
 
 export const contactById = (tx: Transaction, id: string) =>
   tx.one<Contact>(sql`
-    select id, user_id, channel, address, scoped_id, sealed, label, language, state, created_at
+    select id, user_id, channel, address, scoped_id, sealed, label, language, heard_at, state, created_at
       from contacts where id = ${id}`)
 
 export const contactByAddress = (tx: Transaction, channel: string, address: string) =>
   tx.one<Contact>(sql`
-    select id, user_id, channel, address, scoped_id, sealed, label, language, state, created_at
+    select id, user_id, channel, address, scoped_id, sealed, label, language, heard_at, state, created_at
       from contacts where channel = ${channel} and address = ${address}`)
 
 export const contactByScopedId = (tx: Transaction, channel: string, scopedId: string) =>
   tx.one<Contact>(sql`
-    select id, user_id, channel, address, scoped_id, sealed, label, language, state, created_at
+    select id, user_id, channel, address, scoped_id, sealed, label, language, heard_at, state, created_at
       from contacts where channel = ${channel} and scoped_id = ${scopedId}`)
 
 export const deleteContact = (tx: Transaction, id: string, userId: string) =>
@@ -100,6 +102,16 @@ export const setContactState = (tx: Transaction, id: string, state: Contact['sta
 /** Learns the messenger's own id of a user; once learned it is not overwritten. */
 export const learnScopedId = (tx: Transaction, id: string, scopedId: string) =>
   tx.run(sql`update contacts set scoped_id = ${scopedId} where id = ${id} and scoped_id is null`)
+
+/** Notes that a user wrote to us. What was brought late does not undo what came later. */
+export const noteHeard = (tx: Transaction, id: string, at: number) =>
+  tx.run(sql`
+    update contacts set heard_at = ${at} where id = ${id} and (heard_at is null or heard_at < ${at})`)
+
+/** Brings a contact back, for a user who has just shown that it is theirs. */
+export const reviveContact = (tx: Transaction, { id, scopedId }: { id: string; scopedId: string | null }) =>
+  tx.run(sql`
+    update contacts set state = 'active', scoped_id = coalesce(${scopedId}, scoped_id) where id = ${id}`)
 
 export const insertNotice = (
   tx: Transaction,
@@ -164,6 +176,13 @@ export const toldNotices = (tx: Transaction, requestId: string) =>
       from notices
      where request_id = ${requestId} and about = 'waiting' and state in ('sent', 'delivered', 'shown')
      order by id`)
+
+/** Whether a contact was told, or is about to be, how a request ended. */
+export const isNewsTold = async (tx: Transaction, { requestId, contactId }: Notice): Promise<boolean> =>
+  (await tx.one(sql`
+    select id from notices
+     where request_id = ${requestId} and contact_id = ${contactId} and about <> 'waiting' limit 1`)) !==
+  undefined
 
 // News of an account
 

@@ -5,13 +5,15 @@ import { clientInside } from '#clients/store.ts'
 import { cancel, enqueue } from '#outbox/store.ts'
 import type { Transaction } from '#store/database.ts'
 import { spendBudget } from './budget.ts'
-import { REPLACING } from './channel.ts'
+import { hearsNews, REPLACING } from './channel.ts'
 import { noticeSettingsInside, tellableAt } from './settings.ts'
 import {
   activeContacts,
   type Contact,
   cancelNotices,
+  contactById,
   insertNotice,
+  isNewsTold,
   type Notice,
   type Outcome,
   toldNotices,
@@ -64,7 +66,7 @@ const NEWS_LIFE_MS = 10 * MINUTE
 
 /**
  * Calls off what was not told yet, in the transaction that settles the request. What still stands on a screen is
- * replaced, so that nobody opens a request that is over.
+ * replaced, so that nobody opens a request that is over; a chat that is open hears what its user has decided.
  */
 export async function stopTelling(
   tx: Transaction,
@@ -73,11 +75,22 @@ export async function stopTelling(
 ) {
   await callOff(tx, requestId, now)
   for (const told of await toldNotices(tx, requestId)) {
-    if (!REPLACING.has(told.channel)) continue
-    const news = { ...told, step: 0, about: outcome, expiresAt: now + NEWS_LIFE_MS }
-    await promise(tx, news, { now, dueAt: now })
+    const contact = await contactById(tx, told.contactId)
+    // A chat cannot take back what stands in it, and rings: at night for what merely ran out, it would be a nuisance.
+    const isWorthIt = REPLACING.has(told.channel) || outcome === 'approved' || outcome === 'rejected'
+    if (isWorthIt && contact && hearsNews(contact, now)) await promiseNews(tx, told, outcome, now)
   }
 }
+
+/** Tells somebody who answered too late how the request had ended: once, and only if they have not heard it. */
+export async function tellTooLate(tx: Transaction, told: Notice, outcome: Outcome, now: number) {
+  const contact = await contactById(tx, told.contactId)
+  if (!contact || !hearsNews(contact, now) || (await isNewsTold(tx, told))) return
+  await promiseNews(tx, told, outcome, now)
+}
+
+const promiseNews = (tx: Transaction, told: Notice, outcome: Outcome, now: number) =>
+  promise(tx, { ...told, step: 0, about: outcome, expiresAt: now + NEWS_LIFE_MS }, { now, dueAt: now })
 
 /** Calls off what was not told yet: the user has seen the request already. */
 export async function callOff(tx: Transaction, requestId: string, now: number) {
@@ -94,8 +107,9 @@ export async function tellUndelivered(
   now: number,
 ) {
   if ((await clientInside(tx, clientId))?.mode === 'test') return
-  for (const { id: contactId, channel } of await activeContacts(tx, userId)) {
-    if (!REPLACING.has(channel)) continue
+  for (const contact of await activeContacts(tx, userId)) {
+    const { id: contactId, channel } = contact
+    if (!hearsNews(contact, now)) continue
     const telling = { requestId, clientId, userId, contactId, channel, expiresAt: now + DAY }
     await promise(tx, { ...telling, step: 0, about: 'undelivered' }, { now, dueAt: now })
   }

@@ -1,7 +1,15 @@
 import type { Database, Transaction } from '#store/database.ts'
 import { sql, twin } from '#store/sql.ts'
 
-export type JobKind = 'notify' | 'deliver' | 'expire' | 'prove' | 'feedback' | 'simulate' | 'announce'
+export type JobKind =
+  | 'notify'
+  | 'deliver'
+  | 'expire'
+  | 'prove'
+  | 'feedback'
+  | 'simulate'
+  | 'announce'
+  | 'answer'
 
 /** Work promised by a commit. */
 export interface Job {

@@ -43,6 +43,7 @@ export type Hint =
   | 'feedback'
   | 'simulate'
   | 'announce'
+  | 'answer'
   | 'listen'
   | 'events'
 

@@ -18,6 +18,7 @@ export function newMessage(message: Partial<Message> = {}): Message {
       sealed: null,
       label: null,
       language: null,
+      heardAt: null,
       state: 'active',
       createdAt: 0,
     },

@@ -9,6 +9,7 @@ import {
   statusValue,
   type TapOptions,
   tapValue,
+  textValue,
 } from '../../demo/whatsapp/webhook.ts'
 
 export interface WhatsappApiOptions {
@@ -18,6 +19,7 @@ export interface WhatsappApiOptions {
   phoneNumberId?: string
   apiVersion?: string
   templates?: readonly Template[]
+  now?: () => number
 }
 
 /** A refusal to come: of every message, or of those to one number; each time, or for a number of times. */
@@ -97,10 +99,18 @@ export async function startWhatsappApi(options: WhatsappApiOptions = {}) {
 
     /** A user taps a button. @returns the status our webhook answered with; of the second call, if `duplicate` */
     async tap(messageId: string, { duplicate, ...tap }: TapOptions & { duplicate?: boolean }) {
-      const body = webhook.body(tapValue(messageOf(messageId), tap))
+      const message = messageOf(messageId)
+      api.hear(tap.from ?? message.to)
+      const body = webhook.body(tapValue(message, tap))
       const status = await post(body)
       return duplicate ? post(body) : status
     },
+    /** A user writes. @returns the status our webhook answered with */
+    async write(from: string, text: string, options: Parameters<typeof textValue>[2] = {}) {
+      api.hear(from)
+      return post(webhook.body(textValue(from, text, options)))
+    },
+    hear: api.hear,
     /** Something becomes of a message. */
     status: (messageId: string, status: MessageStatus, { errorCode }: { errorCode?: number } = {}) =>
       post(webhook.body(statusValue(messageOf(messageId), status, errorCode))),

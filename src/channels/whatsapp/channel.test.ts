@@ -224,7 +224,12 @@ async function startStage(
       ...settings,
       apiUrl: settings.apiUrl === 'stranger' ? strangerUrl : api.url,
     },
-    { vault, log: jsonLog((line) => log.push(line)) },
+    {
+      vault,
+      log: jsonLog((line) => log.push(line)),
+      now: Date.now,
+      site: { origin: 'https://sign.example.com' },
+    },
   )
   const send = (message: Message, signal = AbortSignal.timeout(5_000)) => channel.send(message, signal)
   return {

@@ -1,10 +1,12 @@
-import { Agent, request } from 'undici'
+import type { Clock } from '#base/clock.ts'
 import { SECOND } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import type { Vault } from '#base/seal.ts'
-import { type AccountMessage, type Channel, ChannelFailed, type Message } from '#notices/channel.ts'
-import { meaningOfAnswer, TEMPLATE_MISSING } from './errors.ts'
-import { rejectPayload } from './payload.ts'
+import { type Channel, ChannelFailed, hearsNews, type Message } from '#notices/channel.ts'
+import { newsTemplate, requestTemplate, textMessage } from './body.ts'
+import { type CloudApi, createCloudApi, type SendAnswer } from './cloud-api.ts'
+import { TEMPLATE_MISSING, WINDOW_CLOSED } from './errors.ts'
+import { accountText, accountWords, newsWords } from './words.ts'
 
 export interface WhatsappSettings {
   /** Base address, for instance `https://graph.facebook.com`. */
@@ -13,181 +15,106 @@ export interface WhatsappSettings {
   apiVersion: string
   /** Meta's id of the number that messages come from. */
   phoneNumberId: string
+  /** The number itself, digits alone; undefined: Meta is asked. */
+  number?: string | undefined
   accessToken: string
   appSecret: string
   verifyToken: string
   templateName: string
+  /** Of those who want none in particular, and of those in whose language the template is not approved. */
   templateLanguage: string
   /** Template for news of the account; undefined where none is approved. */
   accountTemplateName?: string | undefined
 }
 
-interface WhatsappContext {
+interface ChannelContext {
   vault: Vault
   log: Log
+  now: Clock
+  site: { origin: string }
+  api?: CloudApi
 }
 
 /** From connecting to the end of the answer. */
-const DEADLINE_MS = 10 * SECOND
-const LARGEST_ANSWER = 64 * 1024
+export const DEADLINE_MS = 10 * SECOND
 /** Template messages are approved for each language alone. */
 const FALLBACK_LANGUAGE = 'en'
 
 /**
- * Tells by WhatsApp Business Cloud API: one approved template, with a Reject button and a link to the page. The
- * operator names the address of the API, so it is dialled without the guard that addresses of strangers need.
+ * Tells by WhatsApp Business Cloud API: that a request waits by one approved template, with a Reject button and a link
+ * to the page; how it ended by free words, to those who wrote to us within a day.
  */
-export function createWhatsappChannel(settings: WhatsappSettings, { vault, log }: WhatsappContext): Channel {
-  const agent = new Agent({ maxResponseSize: LARGEST_ANSWER, allowH2: false })
-  const { apiUrl, apiVersion, phoneNumberId, accessToken, templateLanguage } = settings
-  const url = `${apiUrl.replace(/\/+$/, '')}/${apiVersion}/${phoneNumberId}/messages`
+export function createWhatsappChannel(settings: WhatsappSettings, context: ChannelContext): Channel {
+  const { vault, log, now, site, api = createCloudApi(settings, context) } = context
+  const { accountTemplateName } = settings
+  const languages = templateLanguages(settings, log)
 
-  const post = async (body: object, signal: AbortSignal) => {
-    const answer = await request(url, {
-      method: 'POST',
-      dispatcher: agent,
-      headers: { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-      signal,
-    })
-    return readAnswer(answer.statusCode, await answer.body.text())
+  const ask = (message: Message, signal: AbortSignal) =>
+    languages.sendIn(message.language, (language) =>
+      api.post(requestTemplate(message, settings.templateName, language, vault), signal),
+    )
+
+  /** Words go while Meta takes the window to be open; else the template, if there is one. */
+  async function tell(message: Message, signal: AbortSignal): Promise<SendAnswer> {
+    const { noticeId, address } = message
+    const what = newsWords(message, site.origin)
+    const answer = await api.post(textMessage(address, what, noticeId), signal)
+    if (answer.code !== WINDOW_CLOSED) return answer
+    if (!accountTemplateName) throw new ChannelFailed('window_closed', 'The user did not write for a day.')
+    return languages.sendIn(message.language, (language) =>
+      api.post(newsTemplate({ noticeId, address, what, at: now() }, accountTemplateName, language), signal),
+    )
   }
 
   return {
     name: 'whatsapp',
     deadlineMs: DEADLINE_MS,
     async send(message, signal) {
-      const inLanguage = (language: string) =>
-        templateMessage(message, settings.templateName, language, vault)
-      let answer = await post(inLanguage(templateLanguage), signal)
-      if (answer.code === TEMPLATE_MISSING && templateLanguage !== FALLBACK_LANGUAGE) {
-        const advice = `The template is not approved in ${templateLanguage}; ${FALLBACK_LANGUAGE} is used instead.`
-        log.warn('A WhatsApp message was not taken in its language.', { notice: message.noticeId, advice })
-        answer = await post(inLanguage(FALLBACK_LANGUAGE), signal)
-      }
+      const answer = await (message.about === 'waiting' ? ask(message, signal) : tell(message, signal))
       if (answer.externalId !== undefined) return { externalId: answer.externalId }
-      throw refused(answer)
+      throw api.failureOf(answer)
     },
     async sendAccount(message, signal) {
-      const { accountTemplateName: name } = settings
-      if (!name) {
+      const { noticeId, address, about, at, contact } = message
+      if (hearsNews(contact, now())) {
+        const answer = await api.post(textMessage(address, accountText(message), noticeId), signal)
+        if (answer.externalId !== undefined) return
+        if (answer.code !== WINDOW_CLOSED) throw api.failureOf(answer)
+      }
+      if (!accountTemplateName) {
         const advice =
           'Have a template for news of the account approved and set COUNTERSIGN_WHATSAPP_ACCOUNT_TEMPLATE.'
-        log.warn('News of an account cannot be told by WhatsApp.', { notice: message.noticeId, advice })
+        log.warn('News of an account cannot be told by WhatsApp.', { notice: noticeId, advice })
         throw new ChannelFailed('account_template_missing', 'No template for news of the account is set.')
       }
-      const answer = await post(accountMessage(message, name, templateLanguage), signal)
-      if (answer.externalId === undefined) throw refused(answer)
-    },
-  }
-
-  function refused(answer: SendAnswer): ChannelFailed {
-    const { kind, retryAfterMs, advice } = meaningOfAnswer(answer.code, answer.status)
-    // Meta's own sentence stays out of the log: for a malformed access token it quotes the token.
-    if (advice)
-      log.warn('WhatsApp does not take our messages.', {
-        kind,
-        code: answer.code,
-        status: answer.status,
-        advice,
+      const answer = await languages.sendIn(contact.language, (language) => {
+        const news = { noticeId, address, what: accountWords(about, language), at }
+        return api.post(newsTemplate(news, accountTemplateName, language), signal)
       })
-    return new ChannelFailed(kind, `WhatsApp did not take the message: ${kind}.`, {
-      retryAfterMs,
-      isGone: kind === 'undeliverable',
-    })
-  }
-}
-
-/** The template has two variables in its body: what happens, and when. */
-function accountMessage({ noticeId, address, about, at }: AccountMessage, name: string, language: string) {
-  const day = `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`
-  return {
-    messaging_product: 'whatsapp',
-    recipient_type: 'individual',
-    to: address,
-    type: 'template',
-    biz_opaque_callback_data: noticeId,
-    template: {
-      name,
-      language: { code: language },
-      components: [
-        { type: 'body', parameters: [ACCOUNT_NEWS[about], day].map((text) => ({ type: 'text', text })) },
-      ],
+      if (answer.externalId === undefined) throw api.failureOf(answer)
     },
   }
 }
 
-const ACCOUNT_NEWS: Record<AccountMessage['about'], string> = {
-  new_passkey_link: 'The operator has made a link that replaces your passkeys',
-}
-
-/** The template has two variables in its body (app, reference), a quick reply (Reject) and a URL button (Review). */
-function templateMessage(message: Message, name: string, language: string, vault: Vault) {
-  const text = (text: string) => ({ type: 'text', text })
+/** Sends a template in the first language that it is approved in: the user's, the default one, English. */
+function templateLanguages({ templateLanguage }: WhatsappSettings, log: Log) {
+  const told = new Set<string>()
   return {
-    messaging_product: 'whatsapp',
-    recipient_type: 'individual',
-    to: message.address,
-    type: 'template',
-    biz_opaque_callback_data: message.noticeId,
-    template: {
-      name,
-      language: { code: language },
-      components: [
-        {
-          type: 'body',
-          parameters: [text(parameterText(message.clientName)), text(referenceOf(message.requestId))],
-        },
-        {
-          type: 'button',
-          sub_type: 'quick_reply',
-          index: '0',
-          parameters: [{ type: 'payload', payload: rejectPayload(vault, message.noticeId) }],
-        },
-        { type: 'button', sub_type: 'url', index: '1', parameters: [text(`r/${message.requestId}`)] },
-      ],
+    async sendIn(wanted: string | null, send: (language: string) => Promise<SendAnswer>) {
+      // Where the default one is a kind of the wanted one (`en_GB` of `en`), it is the better guess.
+      const own = wanted === null || templateLanguage.split(/[-_]/)[0] === wanted ? [] : [wanted]
+      const tried = new Set([...own, templateLanguage, FALLBACK_LANGUAGE])
+      let answer: SendAnswer | undefined
+      for (const language of tried) {
+        answer = await send(language)
+        if (answer.code !== TEMPLATE_MISSING) break
+        if (!told.has(language) && language !== FALLBACK_LANGUAGE) {
+          const advice = `The template is not approved in ${language}; another language is used instead.`
+          log.warn('A WhatsApp message was not taken in its language.', { advice })
+        }
+        told.add(language)
+      }
+      return answer as SendAnswer
     },
   }
 }
-
-/** By which a user tells two messages apart. */
-const referenceOf = (requestId: string) => requestId.slice(-6).toUpperCase()
-
-/** A parameter is one line without runs of spaces, and not empty. What could reorder or hide text is dropped. */
-function parameterText(text: string): string {
-  const line = [...text.replace(/\s+/g, ' ').replace(/\p{C}/gu, '').trim()]
-  if (line.length === 0) return 'An app'
-  return line.length <= LONGEST_PARAMETER
-    ? line.join('')
-    : `${line
-        .slice(0, LONGEST_PARAMETER - 1)
-        .join('')
-        .trimEnd()}…`
-}
-
-const LONGEST_PARAMETER = 60
-
-interface SendAnswer {
-  status: number
-  externalId: string | undefined
-  code: number | undefined
-}
-
-/** `{"messages":[{"id"}]}` or `{"error":{"code"}}`; anything else is an answer of somebody who is not Meta. */
-function readAnswer(status: number, text: string): SendAnswer {
-  let body: { messages?: [{ id?: unknown }?]; error?: { code?: unknown } } | null
-  try {
-    body = JSON.parse(text)
-  } catch {
-    return { status, externalId: undefined, code: undefined }
-  }
-  const id = status === 200 ? body?.messages?.[0]?.id : undefined
-  const code = body?.error?.code
-  return {
-    status,
-    externalId: typeof id === 'string' && id !== '' && id.length <= LONGEST_ID ? id : undefined,
-    code: typeof code === 'number' ? code : undefined,
-  }
-}
-
-const LONGEST_ID = 128

@@ -1,7 +1,6 @@
-import { request } from 'undici'
-import { SECOND } from '#base/clock.ts'
 import type { WhatsappSettings } from './channel.ts'
 import { meaningOfAnswer } from './errors.ts'
+import { readNumber } from './number.ts'
 
 /** How to turn the channel on; or, when it is on, what must be true at Meta for it to work. */
 export function whatsappAdvice(settings: WhatsappSettings | undefined): string {
@@ -29,8 +28,6 @@ const whenOn = ({ apiUrl, apiVersion, phoneNumberId, templateName, templateLangu
     'the same app.',
   ].join(' ')
 
-const PATIENCE_MS = 5 * SECOND
-
 /** What Meta says of the number and the token. */
 export interface NumberLook {
   /** The number as Meta knows it, in a sentence. */
@@ -41,21 +38,14 @@ export interface NumberLook {
   date?: string | string[] | undefined
 }
 
-/** Reads the number's own record: that takes the same token and the same id as sending does, and tells nobody. */
+/** Asks Meta for the number's own record: nothing is sent to anybody. */
 export async function askNumber(settings: WhatsappSettings): Promise<NumberLook> {
-  const { apiUrl, apiVersion, phoneNumberId, accessToken } = settings
-  const fields = 'display_phone_number,verified_name,quality_rating'
-  const url = `${apiUrl.replace(/\/+$/, '')}/${apiVersion}/${phoneNumberId}?fields=${fields}`
+  const { apiUrl, phoneNumberId } = settings
   const where = `${new URL(apiUrl).host} was asked about the number ${phoneNumberId}`
   try {
-    const answer = await request(url, {
-      headers: { authorization: `Bearer ${accessToken}` },
-      signal: AbortSignal.timeout(PATIENCE_MS),
-    })
-    const { date } = answer.headers
-    const record = (await answer.body.json().catch(() => undefined)) as NumberRecord | undefined
-    if (answer.statusCode !== 200 || record?.id !== phoneNumberId) {
-      const { kind, advice = 'Try again later.' } = meaningOfAnswer(record?.error?.code, answer.statusCode)
+    const { status, date, record } = await readNumber(settings)
+    if (status !== 200 || record?.id !== phoneNumberId) {
+      const { kind, advice = 'Try again later.' } = meaningOfAnswer(record?.error?.code, status)
       return { fault: `${where}, and refused: ${kind}. ${advice}`, date }
     }
     const {
@@ -69,12 +59,4 @@ export async function askNumber(settings: WhatsappSettings): Promise<NumberLook>
     // The fault itself is not shown: a header that cannot be sent is quoted in it, and it holds the token.
     return { fault: `${where}, and no answer came. Check COUNTERSIGN_WHATSAPP_API and the way out.` }
   }
-}
-
-interface NumberRecord {
-  id?: string
-  display_phone_number?: string
-  verified_name?: string
-  quality_rating?: string
-  error?: { code?: number }
 }

@@ -80,3 +80,6 @@ const CODES = {
 
 /** A template that is not there in the wanted language. */
 export const TEMPLATE_MISSING = 132001
+
+/** More than 24 hours have passed since the user last wrote: free words do not go. */
+export const WINDOW_CLOSED = 131047

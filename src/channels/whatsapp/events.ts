@@ -1,20 +1,35 @@
+import { codeIn } from './code.ts'
+
 /** Who wrote, by phone number or by Meta's business-scoped id; either may be missing. */
 export interface Sender {
   phone: string | undefined
   scopedId: string | undefined
 }
 
-/** What the webhook can bring that matters to us. `id` is Meta's id of the event's own message. */
+/** Something that a user wrote or tapped. */
+interface Spoken {
+  /** Meta's id of the message. */
+  id: string
+  sender: Sender
+  /** When, epoch milliseconds; undefined if it does not say. */
+  at: number | undefined
+}
+
+/** What the webhook can bring that matters to us. */
 export type WhatsappEvent =
-  | { type: 'tap'; id: string; sender: Sender; payload: string; contextId: string | undefined }
+  | ({ type: 'tap'; payload: string; contextId: string | undefined } & Spoken)
+  | ({ type: 'link'; code: string; isMove: boolean } & Spoken)
+  | ({ type: 'leaving'; why: 'asked to stop' | 'number or phone changed' } & Spoken)
+  /** Anything else that a user writes opens the window. */
+  | ({ type: 'word' } & Spoken)
   | {
       type: 'status'
+      /** Meta's id of the message that we sent. */
       id: string
       status: Status
       noticeId: string | undefined
       errorCode: number | undefined
     }
-  | { type: 'leaving'; id: string; sender: Sender; why: 'asked to stop' | 'number or phone changed' }
 
 const STATUSES = ['sent', 'delivered', 'read', 'failed'] as const
 export type Status = (typeof STATUSES)[number]
@@ -53,19 +68,29 @@ function readStatus(report: unknown): WhatsappEvent | undefined {
 function readMessage(message: unknown, contacts: unknown[]): WhatsappEvent | undefined {
   const id = word(part(message, 'id'))
   if (id === undefined) return undefined
-  const sender = readSender(message, contacts)
+  const seconds = Number(part(message, 'timestamp'))
+  const at = Number.isSafeInteger(seconds) && seconds > 0 ? seconds * 1_000 : undefined
+  const spoken = { id, sender: readSender(message, contacts), at }
 
   const payload = payloadOf(message)
   if (payload !== undefined) {
-    return { type: 'tap', id, sender, payload, contextId: word(part(part(message, 'context'), 'id')) }
+    return { type: 'tap', ...spoken, payload, contextId: word(part(part(message, 'context'), 'id')) }
   }
-  const text = string(part(part(message, 'text'), 'body'))
-  if (text !== undefined && STOP.test(text)) return { type: 'leaving', id, sender, why: 'asked to stop' }
   if (LEAVING.some((each) => each === part(part(message, 'system'), 'type'))) {
-    return { type: 'leaving', id, sender, why: 'number or phone changed' }
+    return { type: 'leaving', ...spoken, why: 'number or phone changed' }
   }
-  return undefined
+  // What Meta says of a user is not said by the user.
+  if (part(message, 'type') === 'system') return undefined
+  const text = string(part(part(message, 'text'), 'body'))?.slice(0, LONGEST_TEXT) ?? ''
+  if (STOP.test(text)) return { type: 'leaving', ...spoken, why: 'asked to stop' }
+  const code = codeIn(text)
+  if (code !== undefined) return { type: 'link', ...spoken, code, isMove: MOVE.test(text) }
+  const isKnown = spoken.sender.phone !== undefined || spoken.sender.scopedId !== undefined
+  return isKnown ? { type: 'word', ...spoken } : undefined
 }
+
+/** More than the words that we propose, in any language. */
+const LONGEST_TEXT = 500
 
 /** A button of a template answers in one form, a button of an interactive message in another. */
 function payloadOf(message: unknown): string | undefined {
@@ -88,6 +113,8 @@ function readSender(message: unknown, contacts: unknown[]): Sender {
 
 /** A user who wants no more messages is let go at once, as WhatsApp's policy has it. */
 const STOP = /^\s*(stop|unsubscribe)\s*[.!]?\s*$/i
+/** A number that another account uses changes hands only when its user says so as well. */
+const MOVE = /^\s*move\b/i
 /** After these, whoever reads the chat need not be whom we bound to the number. */
 const LEAVING = ['user_changed_number', 'customer_changed_number', 'customer_identity_changed'] as const
 

@@ -1,5 +1,6 @@
 import type { Transaction } from '#store/database.ts'
 import { sql } from '#store/sql.ts'
+import type { About } from './words.ts'
 
 /** Notes that the webhook has brought an event. Undefined if it was brought before. */
 export const noteEvent = (tx: Transaction, id: string, now: number) =>
@@ -10,3 +11,73 @@ export const noteEvent = (tx: Transaction, id: string, now: number) =>
 
 export const forgetEvents = (tx: Transaction, receivedBefore: number) =>
   tx.run(sql`delete from whatsapp_events where received_at < ${receivedBefore}`)
+
+/** A code that a user was given to send. */
+interface Link {
+  userId: string
+  /** A MAC of it. */
+  code: string
+  language: string | null
+  address: string | null
+  expiresAt: number
+}
+
+export const putLink = (tx: Transaction, { userId, code, language, address, expiresAt }: Link) =>
+  tx.run(sql`
+    insert into whatsapp_links (user_id, code, language, address, expires_at)
+    values (${userId}, ${code}, ${language}, ${address}, ${expiresAt})
+    on conflict (user_id) do update
+       set code = excluded.code, language = excluded.language, address = excluded.address,
+           expires_at = excluded.expires_at`)
+
+export const linkByCode = (tx: Transaction, code: string, now: number) =>
+  tx.one<Link>(sql`
+    select user_id, code, language, address, expires_at
+      from whatsapp_links where code = ${code} and expires_at > ${now} /* for update */`)
+
+export const deleteLink = (tx: Transaction, userId: string) =>
+  tx.run(sql`delete from whatsapp_links where user_id = ${userId}`)
+
+/** Wrong codes of one sender after `since`. */
+export async function triesOf(tx: Transaction, sender: string, since: number): Promise<number> {
+  const row = await tx.one<{ count: number }>(sql`
+    select count from whatsapp_tries where sender = ${sender} and since > ${since}`)
+  return row?.count ?? 0
+}
+
+export const countTry = (tx: Transaction, sender: string, now: number, old: number) =>
+  tx.run(sql`
+    insert into whatsapp_tries (sender, count, since) values (${sender}, 1, ${now})
+    on conflict (sender) do update
+       set count = case when whatsapp_tries.since > ${old} then whatsapp_tries.count + 1 else 1 end,
+           since = case when whatsapp_tries.since > ${old} then whatsapp_tries.since else excluded.since end`)
+
+/** Clears away codes and counts whose time is over. */
+export async function forgetLinks(tx: Transaction, now: number, triesBefore: number) {
+  await tx.run(sql`delete from whatsapp_links where expires_at <= ${now}`)
+  await tx.run(sql`delete from whatsapp_tries where since <= ${triesBefore}`)
+}
+
+/** What is to be said to somebody who wrote to us. */
+export interface Answer {
+  id: string
+  /** A phone number, or Meta's id of somebody who hides theirs. */
+  recipient: string
+  about: About
+  /** The handle of the account that it is about. */
+  detail: string | null
+  language: string | null
+  expiresAt: number
+}
+
+export const insertAnswer = (tx: Transaction, each: Answer) =>
+  tx.run(sql`
+    insert into whatsapp_answers (id, recipient, about, detail, language, expires_at)
+    values (${each.id}, ${each.recipient}, ${each.about}, ${each.detail}, ${each.language}, ${each.expiresAt})`)
+
+export const answerById = (tx: Transaction, id: string) =>
+  tx.one<Answer>(sql`
+    select id, recipient, about, detail, language, expires_at from whatsapp_answers where id = ${id}`)
+
+export const deleteAnswer = (tx: Transaction, id: string) =>
+  tx.run(sql`delete from whatsapp_answers where id = ${id}`)

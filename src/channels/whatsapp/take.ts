@@ -5,20 +5,24 @@ import type { Vault } from '#base/seal.ts'
 import { advanceNotice } from '#notices/progress.ts'
 import {
   type Contact,
-  contactByAddress,
   contactById,
-  contactByScopedId,
   learnScopedId,
   type Notice,
+  noteHeard,
   noticeByExternalId,
   noticeById,
   setContactState,
 } from '#notices/store.ts'
+import { tellTooLate } from '#notices/tell.ts'
 import { rejectInside } from '#requests/reject.ts'
+import { requestInside } from '#requests/store.ts'
 import type { Transaction } from '#store/database.ts'
+import { answer } from './answer.ts'
 import { meaningOfReport } from './errors.ts'
 import type { Sender, Status, WhatsappEvent } from './events.ts'
+import { takeLink } from './link.ts'
 import { noticeOfPayload } from './payload.ts'
+import { CHANNEL, contactOf } from './sender.ts'
 import { noteEvent } from './store.ts'
 
 interface TakeContext {
@@ -30,9 +34,15 @@ interface TakeContext {
 export async function takeEvent(tx: Transaction, context: TakeContext, event: WhatsappEvent, at: number) {
   const key = event.type === 'status' ? `status:${event.id}:${event.status}` : `${event.type}:${event.id}`
   if (!(await noteEvent(tx, key, at))) return
+  if (event.type === 'status') return takeStatus(tx, context.log, event, at)
+
+  // It may be brought a week late, and then opens nothing.
+  const contact = await contactOf(tx, event.sender)
+  const heardAt = Math.min(event.at ?? at, at)
+  if (contact) await noteHeard(tx, contact.id, heardAt)
   if (event.type === 'tap') await takeTap(tx, context.vault, event, at)
-  else if (event.type === 'status') await takeStatus(tx, context.log, event, at)
-  else await takeLeaving(tx, event, at)
+  if (event.type === 'link') await takeLink(tx, context.vault, { ...event, heardAt }, at)
+  if (event.type === 'leaving') await takeLeaving(tx, contact, event, at)
 }
 
 type Event<Type> = Extract<WhatsappEvent, { type: Type }>
@@ -54,12 +64,12 @@ async function takeTap(tx: Transaction, vault: Vault, tap: Event<'tap'>, at: num
   try {
     await rejectInside(tx, notice.userId, notice.requestId, CHANNEL, null, at)
   } catch (fault) {
-    // Refused before anything was written. A tap may come a week late, or after a decision elsewhere: nothing is left to do.
+    // Refused before anything was written. A tap may come a week late, or after a decision elsewhere.
     if (!(fault instanceof Refusal)) throw fault
+    const state = (await requestInside(tx, notice.requestId))?.state
+    if (state) await tellTooLate(tx, notice, state === 'pending' ? 'expired' : state, at)
   }
 }
-
-const CHANNEL = 'whatsapp'
 
 /** A user may be known by number alone, or, once they hide it, by Meta's id of them alone. */
 const isSenderOf = (contact: Contact, { phone, scopedId }: Sender): boolean =>
@@ -108,11 +118,12 @@ async function takeStatus(
 }
 
 /** Nothing more is sent to a suspended contact, and nothing it says decides. */
-async function takeLeaving(tx: Transaction, { sender, why }: Event<'leaving'>, at: number) {
-  const { phone, scopedId } = sender
-  const contact =
-    (phone === undefined ? undefined : await contactByAddress(tx, CHANNEL, phone)) ??
-    (scopedId === undefined ? undefined : await contactByScopedId(tx, CHANNEL, scopedId))
+async function takeLeaving(
+  tx: Transaction,
+  contact: Contact | undefined,
+  { why }: Event<'leaving'>,
+  at: number,
+) {
   if (contact?.state !== 'active') return
   await setContactState(tx, contact.id, 'suspended')
   await recordEvent(tx, {
@@ -122,4 +133,8 @@ async function takeLeaving(tx: Transaction, { sender, why }: Event<'leaving'>, a
     detail: why,
     at,
   })
+  if (why === 'asked to stop') {
+    const { address, language } = contact
+    await answer(tx, { recipient: address, about: 'stopped', language, detail: null }, at)
+  }
 }

@@ -25,7 +25,9 @@ import { addUser } from '#users/users.ts'
 import type { SentMessage } from '../../../demo/whatsapp/api.ts'
 import { scopedIdOf } from '../../../demo/whatsapp/webhook.ts'
 import { startWhatsappApi } from '../../../test/support/whatsapp-api.ts'
+import { answerHandler } from './answer.ts'
 import { createWhatsappChannel } from './channel.ts'
+import { createCloudApi } from './cloud-api.ts'
 import { rejectPayload } from './payload.ts'
 import { whatsappRoutes } from './webhook.ts'
 
@@ -434,10 +436,11 @@ const payloadOf = ({ buttons: [button] }: SentMessage): string =>
 /** A server with the webhook, a worker that sends, and one user with a phone, before the API. */
 async function startStage() {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-whatsapp-'))
-  const api = await startWhatsappApi()
-  const db = await openSqlite(join(folder, 'store.sqlite'))
   let at = Date.now()
   const now = () => at
+  const api = await startWhatsappApi({ now })
+  const db = await openSqlite(join(folder, 'store.sqlite'))
+  const site = { origin: 'https://sign.example.com', rpId: 'sign.example.com' }
   await migrate(db, at)
   const vault = createVault(randomBytes(32))
   const lines: string[] = []
@@ -450,15 +453,18 @@ async function startStage() {
   const origin = await server.listen({ port: 0, host: '127.0.0.1' })
   const webhookUrl = `${origin}/channels/whatsapp/webhook`
   api.connect(webhookUrl)
-  const channels = new Map([['whatsapp', createWhatsappChannel(settings, { vault, log })]])
-  const worker = startWorker(
-    { db, now, log },
-    'notify',
-    notifyHandler({ now, channels, counts: { note() {} } }),
-  )
+  const cloud = createCloudApi(settings, { log })
+  const channel = createWhatsappChannel(settings, { vault, log, now, site, api: cloud })
+  const workers = [
+    startWorker(
+      { db, now, log },
+      'notify',
+      notifyHandler({ now, channels: new Map([['whatsapp', channel]]), counts: { note() {} } }),
+    ),
+    startWorker({ db, now, log }, 'answer', answerHandler({ now, site, api: cloud })),
+  ]
 
   const phone = '919812345678'
-  const site = { origin: 'https://sign.example.com', rpId: 'sign.example.com' }
   const { userId } = await addUser({ db, now, site }, { handle: 'asha', by: 'admin_key' }, (tx, userId) =>
     addPhone(tx, { userId, channel: 'whatsapp', phone: `+${phone}` }, at),
   )
@@ -489,7 +495,7 @@ async function startStage() {
       },
     )
     await until(async () => (await db.read(sql`select id from outbox where kind = 'notify'`)).length === 0)
-    const message = api.messages.at(-1)
+    const message = api.messages.findLast(({ template }) => template !== undefined)
     assert.ok(message)
     return { id: request.id, message }
   }
@@ -519,19 +525,21 @@ async function startStage() {
         sql`select request_id, decision, channel from decisions order by request_id`,
       ),
     notices: async () =>
-      (await db.read<{ state: string }>(sql`select state from notices order by id`)).map(
-        ({ state }) => state,
-      ),
+      (
+        await db.read<{ state: string }>(sql`select state from notices where about = 'waiting' order by id`)
+      ).map(({ state }) => state),
     failures: async () =>
-      (await db.read<{ failure: string | null }>(sql`select failure from notices order by id`)).map(
-        ({ failure }) => failure,
-      ),
+      (
+        await db.read<{ failure: string | null }>(
+          sql`select failure from notices where about = 'waiting' order by id`,
+        )
+      ).map(({ failure }) => failure),
     kept: async () =>
       (await db.read<{ id: string }>(sql`select id from whatsapp_events order by id`)).map(({ id }) => id),
     detailsOf,
     refusals: () => detailsOf('whatsapp_tap_refused'),
     async [Symbol.asyncDispose]() {
-      await worker.stop()
+      await Promise.all(workers.map((worker) => worker.stop()))
       await server.close()
       await db.close()
       await api[Symbol.asyncDispose]()

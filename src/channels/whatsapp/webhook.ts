@@ -8,7 +8,8 @@ import type { Server } from '#http/server.ts'
 import type { Database } from '#store/database.ts'
 import type { WhatsappSettings } from './channel.ts'
 import { readEvents } from './events.ts'
-import { forgetEvents } from './store.ts'
+import { TRIES_MS } from './link.ts'
+import { forgetEvents, forgetLinks } from './store.ts'
 import { takeEvent } from './take.ts'
 
 interface WebhookContext {
@@ -67,6 +68,7 @@ export async function whatsappRoutes(server: Server, context: WebhookContext, se
           if (at - forgotAt < HOUR) return
           forgotAt = at
           await forgetEvents(tx, at - EVENT_LIFE_MS)
+          await forgetLinks(tx, at, at - TRIES_MS)
         })
       }
       return reply.code(200).send()

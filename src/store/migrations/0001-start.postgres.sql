@@ -298,6 +298,9 @@ create table contacts (
   language text collate "C",
   -- The session that added it: when its user ends that session, the device is no longer told.
   session_id text collate "C",
+  -- When its user last wrote to us there, where they can, and when they were last written to.
+  heard_at bigint,
+  written_at bigint,
   state text collate "C" not null check (state in ('active', 'suspended', 'unreachable')),
   created_at bigint not null,
   unique (channel, address)
@@ -476,7 +479,7 @@ create table feedback_forwards (
 -- outbox
 create table outbox (
   id text collate "C" primary key,
-  kind text collate "C" not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback', 'simulate', 'announce')),
+  kind text collate "C" not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback', 'simulate', 'announce', 'answer')),
   ref text collate "C" not null,
   lane text collate "C" not null,
   due_at bigint not null,
@@ -562,6 +565,34 @@ create table event_tally_position (
 create table whatsapp_events (
   id text collate "C" primary key,
   received_at bigint not null
+);
+
+-- Codes by which a user shows that a number is theirs: at most one of a user, kept as a MAC.
+create table whatsapp_links (
+  user_id text collate "C" primary key references users (id),
+  code text collate "C" not null unique,
+  -- The language that the user reads, and where they were when they asked for it.
+  language text collate "C",
+  address text,
+  expires_at bigint not null
+);
+
+-- Codes that fitted none, by a MAC of who wrote them.
+create table whatsapp_tries (
+  sender text collate "C" primary key,
+  count bigint not null,
+  since bigint not null
+);
+
+-- What is to be said to somebody who wrote to us.
+create table whatsapp_answers (
+  id text collate "C" primary key,
+  recipient text collate "C" not null,
+  about text collate "C" not null check (about in ('connected', 'move', 'code_wrong', 'stopped')),
+  -- What the words leave room for, for instance the handle of an account.
+  detail text,
+  language text collate "C",
+  expires_at bigint not null
 );
 
 -- Facts of the whole store, for instance a value sealed by the master key that shows whether the key is the right one.

@@ -297,6 +297,9 @@ create table contacts (
   language text,
   -- The session that added it: when its user ends that session, the device is no longer told.
   session_id text,
+  -- When its user last wrote to us there, where they can, and when they were last written to.
+  heard_at integer,
+  written_at integer,
   state text not null check (state in ('active', 'suspended', 'unreachable')),
   created_at integer not null,
   unique (channel, address)
@@ -475,7 +478,7 @@ create table feedback_forwards (
 -- outbox
 create table outbox (
   id text primary key,
-  kind text not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback', 'simulate', 'announce')),
+  kind text not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback', 'simulate', 'announce', 'answer')),
   ref text not null,
   lane text not null,
   due_at integer not null,
@@ -561,6 +564,34 @@ create table event_tally_position (
 create table whatsapp_events (
   id text primary key,
   received_at integer not null
+) strict, without rowid;
+
+-- Codes by which a user shows that a number is theirs: at most one of a user, kept as a MAC.
+create table whatsapp_links (
+  user_id text primary key references users (id),
+  code text not null unique,
+  -- The language that the user reads, and where they were when they asked for it.
+  language text,
+  address text,
+  expires_at integer not null
+) strict, without rowid;
+
+-- Codes that fitted none, by a MAC of who wrote them.
+create table whatsapp_tries (
+  sender text primary key,
+  count integer not null,
+  since integer not null
+) strict, without rowid;
+
+-- What is to be said to somebody who wrote to us.
+create table whatsapp_answers (
+  id text primary key,
+  recipient text not null,
+  about text not null check (about in ('connected', 'move', 'code_wrong', 'stopped')),
+  -- What the words leave room for, for instance the handle of an account.
+  detail text,
+  language text,
+  expires_at integer not null
 ) strict, without rowid;
 
 -- Facts of the whole store, for instance a value sealed by the master key that shows whether the key is the right one.
