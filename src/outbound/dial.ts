@@ -63,9 +63,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
 
   /** A socket with one client certificate never carries another's call: each set has its own connections. */
   function poolOf(tls: CallTls): Dispatcher {
-    const key = createHash('sha256')
-      .update(JSON.stringify([tls.cert, tls.key, tls.ca]))
-      .digest('base64')
+    const key = keyOf(tls)
     const pool = pools.get(key) ?? openPool(options, tls)
     pools.delete(key)
     pools.set(key, pool)
@@ -92,6 +90,10 @@ export function createOutbound(options: OutboundOptions): Outbound {
     },
   }
 }
+
+/** Most calls have no TLS of their own: then there is nothing to hash, each time anew. */
+const keyOf = ({ cert, key, ca }: CallTls): string =>
+  cert || key || ca ? createHash('sha256').update(JSON.stringify([cert, key, ca])).digest('base64') : ''
 
 function openPool(options: OutboundOptions, callTls: CallTls): Dispatcher {
   const { policy, proxy, lookup = systemLookup as LookupFunction, connector = buildConnector } = options
