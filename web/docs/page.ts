@@ -30,6 +30,8 @@ const GROUPS: Record<string, readonly string[]> = {
     'states',
     'telling',
     'evidence',
+    'threat-model',
+    'risk-assessment',
     'stability',
     'webhooks-requirements',
     'soak',
