@@ -407,17 +407,19 @@ export const operations: Record<string, Operation> = {
   },
   'POST /v1/me/passkeys/options': {
     summary: 'Begin one more passkey',
+    about:
+      'Where a passkey of the account was not shown in the last ten minutes, it has to be first (`/v1/session/confirm`).',
     tag: 'Signing in',
     access: 'user',
     answers: { 200: 'Options' },
-    refusals: ['user_not_found', 'user_disabled'],
+    refusals: ['user_not_found', 'user_disabled', 'confirm_first'],
   },
   'POST /v1/me/passkeys': {
     summary: 'Keep one more passkey',
     tag: 'Signing in',
     access: 'user',
     answers: { 201: 'Made' },
-    refusals: ['assertion_refused'],
+    refusals: ['assertion_refused', 'confirm_first'],
   },
   'DELETE /v1/me/passkeys/{id}': {
     summary: 'Remove a passkey',

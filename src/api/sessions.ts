@@ -6,7 +6,7 @@ import { sessionCookie, setCookie } from '#http/cookies.ts'
 import type { Server } from '#http/server.ts'
 import { contactsOfUser, deleteContactsOfSession, deleteContactsOfSessions } from '#notices/store.ts'
 import type { Transaction } from '#store/database.ts'
-import { confirmOptions, confirmSession, PRESENCE } from '#users/confirm.ts'
+import { confirmOptions, confirmSession, PRESENCE, requirePresence } from '#users/confirm.ts'
 import { addPasskey, enrol, enrolmentOptions, morePasskeyOptions } from '#users/enrol.ts'
 import { callOffEnrolment } from '#users/renew.ts'
 import { SESSION_IDLE_MS, SESSION_LIFE_MS, signIn, signInOptions } from '#users/sessions.ts'
@@ -129,13 +129,17 @@ export function sessionRoutes(server: Server, context: SessionContext) {
   })
 
   server.post('/v1/me/passkeys/options', async (http) => {
-    const { userId } = await signedIn(context, http)
+    const session = await signedIn(context, http)
+    await requirePresence(context, session)
+    const { userId } = session
     return { options: await morePasskeyOptions(context, await requireUser(context, userId)) }
   })
 
   const newPasskey = Type.Object({ credential: Credential, label: Label })
   server.post('/v1/me/passkeys', { schema: { body: newPasskey } }, async (http, reply) => {
-    const { userId } = await signedIn(context, http)
+    const session = await signedIn(context, http)
+    await requirePresence(context, session)
+    const { userId } = session
     const credential = http.body.credential as unknown as RegistrationResponseJSON
     return reply
       .code(201)

@@ -1,4 +1,5 @@
 import type { AuthenticationResponseJSON } from '@simplewebauthn/server'
+import { MINUTE } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import type { Transaction } from '#store/database.ts'
 import { challengeOf, transportsOf, verifyAssertion } from './passkeys.ts'
@@ -54,6 +55,22 @@ export async function requireConfirmation(
 
 /** Of a whole session: that its user is there now. */
 export const PRESENCE = 'presence'
+
+/** How long a passkey that was shown stands for what an open page alone may not do. */
+const PRESENCE_MS = 10 * MINUTE
+
+/**
+ * For what would give whoever found an open page more than the page: another passkey for instance.
+ *
+ * @throws Refusal `confirm_first` unless a passkey of the account was shown a moment ago; who has none cannot
+ */
+export async function requirePresence(
+  { db, now }: UsersContext,
+  { userId, passkeyAt }: { userId: string; passkeyAt: number | null },
+): Promise<void> {
+  if (passkeyAt !== null && passkeyAt > now() - PRESENCE_MS) return
+  if ((await passkeysOfUser(db, userId)).length > 0) throw new Refusal('confirm_first')
+}
 
 /**
  * Notes that whoever is signed in has just shown a passkey of their account.

@@ -178,6 +178,31 @@ test('a user has several passkeys, each signs in and approves, and the last one 
   assert.equal((await person.call('DELETE', `/v1/me/passkeys/${last?.id}`)).status, 409)
 })
 
+test('a page that was left open brings in no passkey: one of the account is shown first', async () => {
+  const clock = heldClock()
+  await using server = await startServer({ now: clock.now })
+  const person = await server.person()
+  const { options } = await person.must<Options>('POST', '/v1/me/passkeys/options', {})
+  const credential = createPasskey(server.origin).register(options)
+  clock.minutes(10)
+
+  for (const [path, body] of [
+    ['/v1/me/passkeys/options', {}],
+    ['/v1/me/passkeys', { credential, label: 'A stranger’s' }],
+  ] as const) {
+    const refused = await person.call('POST', path, body)
+    assert.equal(refused.status, 403)
+    assert.equal(((await refused.json()) as { code: string }).code, 'confirm_first')
+  }
+
+  const question = await person.must<Options>('POST', '/v1/session/confirm/options', {})
+  const answer = person.passkey.assert(question.options)
+  await person.must('POST', '/v1/session/confirm', { credential: answer })
+  const again = await person.must<Options>('POST', '/v1/me/passkeys/options', {})
+  const second = createPasskey(server.origin).register(again.options)
+  await person.must('POST', '/v1/me/passkeys', { credential: second, label: 'New phone' })
+})
+
 test('a challenge for a new passkey of one user does not serve another', async () => {
   await using server = await startServer()
   const [one, two] = [await server.person(), await server.person()]
