@@ -93,7 +93,11 @@ export function createOutbound(options: OutboundOptions): Outbound {
 
 /** Most calls have no TLS of their own: then there is nothing to hash, each time anew. */
 const keyOf = ({ cert, key, ca }: CallTls): string =>
-  cert || key || ca ? createHash('sha256').update(JSON.stringify([cert, key, ca])).digest('base64') : ''
+  cert || key || ca
+    ? createHash('sha256')
+        .update(JSON.stringify([cert, key, ca]))
+        .digest('base64')
+    : ''
 
 function openPool(options: OutboundOptions, callTls: CallTls): Dispatcher {
   const { policy, proxy, lookup = systemLookup as LookupFunction, connector = buildConnector } = options
