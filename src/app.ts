@@ -37,6 +37,8 @@ import { createCloudApi } from '#channels/whatsapp/cloud-api.ts'
 import { whatsappLinkRoutes } from '#channels/whatsapp/routes.ts'
 import { whatsappRoutes } from '#channels/whatsapp/webhook.ts'
 import { readCallKeys } from '#clients/call-keys.ts'
+import { openClientKeys } from '#clients/client-keys.ts'
+import { deleteEndedJwts } from '#clients/store.ts'
 import { gatherSecretUses } from '#clients/uses.ts'
 import { deliverHandler } from '#deliveries/deliver.ts'
 import { proveHandler } from '#deliveries/proof.ts'
@@ -155,6 +157,7 @@ export async function startApp({
     urlPolicy: outbound.policy,
     outbound,
     callKeys: readCallKeys(vault),
+    clientKeys: openClientKeys({ db, now, outbound }),
     proofRule: config.notifierProof ?? (config.isDev ? ('off' as const) : ('reachable' as const)),
     wakeDeliveries: (clientId: string) => deliver.wakeLane(clientId),
     issuer,
@@ -250,6 +253,7 @@ export async function startApp({
     const swept = db.transaction(async (tx) => {
       await sweepUsers(tx, now())
       await sweepClients(tx, now())
+      await deleteEndedJwts(tx, now())
       await sweepTallies(tx, now())
     })
     Promise.all([swept, tellApp()]).catch((fault) =>

@@ -35,6 +35,8 @@ const NewClient = Type.Object({
   backchannel_token_delivery_mode: Type.Optional(Type.String({ maxLength: 10 })),
   backchannel_client_notification_endpoint: Type.Optional(Type.String({ maxLength: 2_048 })),
   token_endpoint_auth_method: Type.Optional(Type.String({ maxLength: 40 })),
+  jwks: Type.Optional(Type.Object({ keys: Type.Array(Type.Object({}, { additionalProperties: true })) })),
+  jwks_uri: Type.Optional(Type.String({ maxLength: 2_048 })),
   scope: Type.Optional(Type.String({ maxLength: 2_000 })),
   links: Type.Optional(Type.Array(Printable(100), { maxItems: 100 })),
 })
@@ -162,6 +164,8 @@ const OF_INITIATORS = [
   'backchannel_token_delivery_mode',
   'backchannel_client_notification_endpoint',
   'token_endpoint_auth_method',
+  'jwks',
+  'jwks_uri',
   'scope',
   'links',
 ] as const
@@ -183,6 +187,8 @@ const initiatorForm = async (
   deliveryMode: body.backchannel_token_delivery_mode,
   notificationUrl: body.backchannel_client_notification_endpoint,
   authMethod: body.token_endpoint_auth_method,
+  jwks: body.jwks && JSON.stringify(body.jwks),
+  jwksUrl: body.jwks_uri,
   scope: body.scope,
   links: await Promise.all((body.links ?? []).map(async (user) => (await findUser(context, user)).id)),
 })

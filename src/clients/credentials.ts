@@ -1,12 +1,30 @@
+import { decodeJwt } from 'jose'
+import { MINUTE } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import { type AuthenticateContext, authenticateClient, requireActive } from './authenticate.ts'
-import { type AuthMethod, type Client, type Initiator, initiatorOf } from './store.ts'
+import { type ClientKeys, JwtRefused } from './client-keys.ts'
+import { type Client, clientById, type Initiator, initiatorOf } from './store.ts'
 
 /** What a caller shows of itself, and in which way (OpenID Connect Core 1.0 §9). */
-export interface Credentials {
-  method: AuthMethod
-  clientId: string
-  secret: string
+export type Credentials =
+  | { method: 'client_secret_basic' | 'client_secret_post'; clientId: string; secret: string }
+  | {
+      method: 'private_key_jwt'
+      /** Left out, the assertion says it. */
+      clientId: string | undefined
+      assertion: string
+      /** Our own addresses, any of which it may be meant for. */
+      audiences: readonly string[]
+    }
+
+export interface CredentialsContext extends AuthenticateContext {
+  clientKeys: ClientKeys
+}
+
+/** A client and what it registered to ask many users. */
+interface Known {
+  client: Client
+  initiator: Initiator
 }
 
 /**
@@ -15,13 +33,56 @@ export interface Credentials {
  * @throws Refusal `client_credentials_wrong`; for who it is known to be `client_not_initiator`, and why it is not active
  */
 export async function authenticateInitiator(
-  context: AuthenticateContext,
+  context: CredentialsContext,
   credentials: Credentials,
-): Promise<{ client: Client; initiator: Initiator }> {
-  const client = await authenticateClient(context, credentials.clientId, credentials.secret)
+): Promise<Known> {
+  const known =
+    credentials.method === 'private_key_jwt'
+      ? await bySignature(context, credentials)
+      : await bySecret(context, credentials)
+  requireActive(known.client)
+  return known
+}
+
+async function bySecret(
+  context: CredentialsContext,
+  { method, clientId, secret }: Extract<Credentials, { secret: string }>,
+): Promise<Known> {
+  const client = await authenticateClient(context, clientId, secret)
   const initiator = await initiatorOf(context.db, client.id)
   if (!initiator) throw new Refusal('client_not_initiator')
-  if (initiator.authMethod !== credentials.method) throw new Refusal('client_credentials_wrong')
-  requireActive(client)
+  if (initiator.authMethod !== method) throw new Refusal('client_credentials_wrong')
   return { client, initiator }
+}
+
+/** The longest that an assertion may be good. */
+const LONGEST_MS = 10 * MINUTE
+
+/** RFC 7523 §3, OpenID Connect Core 1.0 §9. */
+async function bySignature(
+  { db, clientKeys }: CredentialsContext,
+  { clientId, assertion, audiences }: Extract<Credentials, { assertion: string }>,
+): Promise<Known> {
+  const sub = subjectOf(assertion)
+  if (clientId !== undefined && clientId !== sub) throw new Refusal('client_credentials_wrong')
+  const [client, initiator] = await Promise.all([clientById(db, sub), initiatorOf(db, sub)])
+  if (!client || initiator?.authMethod !== 'private_key_jwt') throw new Refusal('client_credentials_wrong')
+  try {
+    await clientKeys.take(initiator, assertion, { use: 'assertion', audiences, longestMs: LONGEST_MS })
+  } catch (fault) {
+    if (!(fault instanceof JwtRefused)) throw fault
+    const detail = `The client assertion is not taken. ${fault.message}`
+    throw new Refusal('client_credentials_wrong', { detail, cause: fault })
+  }
+  return { client, initiator }
+}
+
+/** Who an assertion claims to be from; nothing of it is believed yet. */
+function subjectOf(assertion: string): string {
+  try {
+    const { sub } = decodeJwt(assertion)
+    // PostgreSQL has no text with a NUL in it, so no client either.
+    if (typeof sub === 'string' && !sub.includes('\0')) return sub
+  } catch {}
+  throw new Refusal('client_credentials_wrong', { detail: 'The client assertion is no JWT with a sub.' })
 }

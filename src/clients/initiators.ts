@@ -3,6 +3,7 @@ import { Refusal } from '#base/errors.ts'
 import { parseOutboundUrl, type UrlPolicy } from '#outbound/url.ts'
 import type { Transaction } from '#store/database.ts'
 import { whose } from './edit.ts'
+import { readJwks } from './jwks.ts'
 import { linkUser } from './links.ts'
 import { type ClientForm, type ClientsContext, type NewClient, registerClient } from './register.ts'
 import { isScopeList, scopeList } from './scopes.ts'
@@ -26,6 +27,9 @@ export interface InitiatorForm {
   notificationUrl?: string | undefined
   /** `client_secret_basic` if not said. */
   authMethod?: string | undefined
+  /** JSON text of a JWK Set of its public keys, or where one lies. */
+  jwks?: string | undefined
+  jwksUrl?: string | undefined
   /** Words apart by spaces; `openid` if not said. */
   scope?: string | undefined
   /** Id of the developer whose app it is. */
@@ -65,7 +69,15 @@ export const planInitiator = (
   { urlPolicy }: ClientsContext,
   known: Initiator | undefined,
   terms: InitiatorTerms,
-): Omit<Initiator, 'clientId'> => checkMetadata({ ...terms, authMethod: known?.authMethod }, urlPolicy)
+): Omit<Initiator, 'clientId'> => checkMetadata({ ...terms, ...keptOf(known) }, urlPolicy)
+
+/** What a change of its terms leaves as it is. */
+const keptOf = (known: Initiator | undefined) =>
+  known && {
+    authMethod: known.authMethod,
+    jwks: known.jwks ?? undefined,
+    jwksUrl: known.jwksUrl ?? undefined,
+  }
 
 /** What its developer confirms by passkey: pushed results go there. */
 export const notificationSubject = (clientId: string, notificationUrl: string | null) =>
@@ -102,6 +114,8 @@ function checkMetadata(form: InitiatorForm, policy: UrlPolicy): Omit<Initiator, 
     deliveryMode = 'poll',
     notificationUrl,
     authMethod = 'client_secret_basic',
+    jwks,
+    jwksUrl,
     scope = 'openid',
   } = form
   if (!isOneOf(DELIVERY_MODES, deliveryMode)) {
@@ -119,12 +133,28 @@ function checkMetadata(form: InitiatorForm, policy: UrlPolicy): Omit<Initiator, 
   if (!isScopeList(scope)) {
     return refuse('The scope must be words apart by spaces, without quotes or backslashes (RFC 6749 §3.3).')
   }
+  if (jwks && jwksUrl) return refuse('Give either a jwks or a jwks_uri.')
+  if (authMethod === 'private_key_jwt' && !jwks && !jwksUrl) {
+    return refuse('A client that authenticates by private_key_jwt needs a jwks or a jwks_uri.')
+  }
   const scopes = scopeList(scope)
   return {
     deliveryMode: deliveryMode as DeliveryMode,
     notificationUrl: notificationUrl ? parseOutboundUrl(notificationUrl, policy).href : null,
     authMethod: authMethod as AuthMethod,
+    jwks: jwks ? readJwks(jwks) : null,
+    jwksUrl: jwksUrl ? keysAddress(jwksUrl, policy) : null,
     scopes: (scopes.includes('openid') ? scopes : ['openid', ...scopes]).join(' '),
+  }
+}
+
+/** The rules are those of every address that we call; what is said of one names it. */
+function keysAddress(text: string, policy: UrlPolicy): string {
+  try {
+    return parseOutboundUrl(text, policy).href
+  } catch (fault) {
+    if (!(fault instanceof Refusal)) throw fault
+    return refuse(fault.message.replace(/^.*?:/, 'The jwks_uri may not be used:'))
   }
 }
 

@@ -404,7 +404,7 @@ export const deleteSigningSecrets = (tx: Transaction, clientId: string) =>
 
 export const DELIVERY_MODES = ['poll', 'ping', 'push'] as const
 export type DeliveryMode = (typeof DELIVERY_MODES)[number]
-export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post'] as const
+export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
 export type AuthMethod = (typeof AUTH_METHODS)[number]
 
 export interface Initiator {
@@ -414,16 +414,19 @@ export interface Initiator {
   notificationUrl: string | null
   /** How it authenticates, and in no other way. */
   authMethod: AuthMethod
+  /** JSON text of a JWK Set of its public keys, or where one lies; both null without. */
+  jwks: string | null
+  jwksUrl: string | null
   /** All it may ever ask for, words apart by spaces. */
   scopes: string
 }
 
 export const insertInitiator = (tx: Transaction, each: Initiator) =>
   tx.run(sql`
-    insert into initiators (client_id, delivery_mode, notification_url, auth_method, scopes, takes_user_code,
-                            token_format)
-    values (${each.clientId}, ${each.deliveryMode}, ${each.notificationUrl}, ${each.authMethod}, ${each.scopes}, 0,
-            'jwt')`)
+    insert into initiators (client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, scopes,
+                            takes_user_code, token_format)
+    values (${each.clientId}, ${each.deliveryMode}, ${each.notificationUrl}, ${each.authMethod}, ${each.jwks},
+            ${each.jwksUrl}, ${each.scopes}, 0, 'jwt')`)
 
 export const updateInitiator = (tx: Transaction, each: Initiator) =>
   tx.run(sql`
@@ -433,15 +436,32 @@ export const updateInitiator = (tx: Transaction, each: Initiator) =>
 
 export async function initiatorOf(db: Database, clientId: string): Promise<Initiator | undefined> {
   const [initiator] = await db.read<Initiator>(sql`
-    select client_id, delivery_mode, notification_url, auth_method, scopes
+    select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, scopes
       from initiators where client_id = ${clientId}`)
   return initiator
 }
 
 export const initiatorInside = (tx: Transaction, clientId: string) =>
   tx.one<Initiator>(sql`
-    select client_id, delivery_mode, notification_url, auth_method, scopes
+    select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, scopes
       from initiators where client_id = ${clientId}`)
+
+/** Undefined when a JWT of this `jti` was taken before, on whichever node. */
+export const spendJwt = (
+  tx: Transaction,
+  each: { clientId: string; use: JwtUse; hash: Uint8Array; endsAt: number },
+) =>
+  tx.one<{ clientId: string }>(sql`
+    insert into spent_jwts (client_id, use, hash, ends_at)
+    values (${each.clientId}, ${each.use}, ${each.hash}, ${each.endsAt})
+    on conflict do nothing
+    returning client_id`)
+
+/** What a client signs: that it is who calls, or what it asks. */
+export type JwtUse = 'assertion' | 'request'
+
+export const deleteEndedJwts = (tx: Transaction, now: number) =>
+  tx.run(sql`delete from spent_jwts where ends_at <= ${now}`)
 
 // Links: whom an initiator may ask
 

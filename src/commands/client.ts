@@ -10,6 +10,7 @@ import { readWords, UsageError } from './usage.ts'
 
 const HELP = `Usage: countersign client add --individual USER_ID | --initiator  --name NAME
                              [--delivery poll|ping|push] [--notification URL] [--auth-method METHOD]
+                             [--jwks FILE|URL]
                              [--scope WORDS] [--link USER_ID]…
                              [--notifier URL] [--encryption-key FILE] [--redirect URL] [--postback URL]
                              [--purpose TEXT] [--test [--simulate OUTCOME]] [--json]
@@ -23,7 +24,9 @@ Registers an app and prints its id and secrets, this once.
   --notifier URL        Notifier Webhook Endpoint: where approved tokens are sent
   --delivery MODE       of an initiator: poll (the default), ping or push
   --notification URL    of an initiator: where pings or pushes go
-  --auth-method METHOD  of an initiator: client_secret_basic (the default) or client_secret_post
+  --auth-method METHOD  of an initiator: client_secret_basic (the default), client_secret_post
+                        or private_key_jwt
+  --jwks FILE|URL       of an initiator: its public keys, a JWK Set; or where one lies
   --scope WORDS         of an initiator: all it may ask for, in quotes, apart by spaces; openid if not given
   --link USER_ID        of an initiator: a user it may ask (id or handle); may be given more than once
   --encryption-key FILE a public key (JWK) that tokens are encrypted to, so that only its owner can read them
@@ -45,6 +48,7 @@ export async function run(args: string[]): Promise<number> {
     delivery: { type: 'string' },
     notification: { type: 'string' },
     'auth-method': { type: 'string' },
+    jwks: { type: 'string' },
     scope: { type: 'string' },
     link: { type: 'string', multiple: true },
     notifier: { type: 'string' },
@@ -91,6 +95,7 @@ export async function run(args: string[]): Promise<number> {
             deliveryMode: values.delivery,
             notificationUrl: values.notification,
             authMethod: values['auth-method'],
+            ...(await keysAt(values.jwks)),
             scope: values.scope,
             links: await Promise.all((values.link ?? []).map(idOf)),
           })
@@ -120,12 +125,17 @@ export async function run(args: string[]): Promise<number> {
 }
 
 /** Words that say something of an initiator alone. */
-const INITIATOR_WORDS = ['delivery', 'notification', 'auth-method', 'scope', 'link'] as const
+const INITIATOR_WORDS = ['delivery', 'notification', 'auth-method', 'jwks', 'scope', 'link'] as const
 
 function outcomeOf(word: string | undefined): Outcome | undefined {
   const outcome = OUTCOMES.find((each) => each === word)
   if (word !== undefined && !outcome) throw new UsageError(`--simulate takes one of: ${OUTCOMES.join(', ')}.`)
   return outcome
+}
+
+async function keysAt(place: string | undefined): Promise<{ jwks?: string; jwksUrl?: string }> {
+  if (place === undefined) return {}
+  return /^https?:/i.test(place) ? { jwksUrl: place } : { jwks: await readKey(place) }
 }
 
 const readKey = (path: string): Promise<string> =>

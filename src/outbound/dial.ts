@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { lookup as systemLookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { Agent, buildConnector, type Dispatcher } from 'undici'
-import { type Answer, postOnce } from './exchange.ts'
+import { type Answer, callOnce } from './exchange.ts'
 import { guardedConnector } from './guard.ts'
 import { judgeUrl } from './judge.ts'
 import type { UrlPolicy } from './policy.ts'
@@ -34,6 +34,13 @@ export interface Outbound {
     signal: AbortSignal,
     options?: { tls?: CallTls },
   ): Promise<Answer>
+  /**
+   * GETs once, by the same rules.
+   *
+   * @throws CallFailed
+   * @throws Refusal `notifier_refused` when the URL breaks a rule
+   */
+  get(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<Answer>
   /** Says in a sentence what is wrong with a URL, without calling it; undefined when nothing is. */
   judge(url: string): Promise<string | undefined>
   close(): Promise<void>
@@ -81,8 +88,10 @@ export function createOutbound(options: OutboundOptions): Outbound {
     policy,
     async post(url, headers, body, signal, { tls = {} } = {}) {
       const parsed = parseOutboundUrl(url, policy)
-      return postOnce(poolOf(tls), { url: parsed, headers, body: Buffer.from(body), signal })
+      return callOnce(poolOf(tls), { url: parsed, headers, body: Buffer.from(body), signal })
     },
+    get: async (url, headers, signal) =>
+      callOnce(poolOf({}), { url: parseOutboundUrl(url, policy), headers, signal }),
     judge: (url) =>
       judgeUrl(url, policy, options.proxy ? undefined : (options.lookup ?? (systemLookup as LookupFunction))),
     async close() {

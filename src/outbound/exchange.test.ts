@@ -5,7 +5,7 @@ import { setTimeout as rest } from 'node:timers/promises'
 import { Dispatcher } from 'undici'
 import { listen } from '../../test/support/outside.ts'
 import { createOutbound } from './dial.ts'
-import { postOnce } from './exchange.ts'
+import { callOnce } from './exchange.ts'
 import { CallFailed } from './failures.ts'
 import { createPolicy } from './policy.ts'
 
@@ -289,7 +289,7 @@ test('a call that the HTTP library would write a second time is broken off', asy
   }
   const call = { url: new URL('https://hooks.acme-notify.com/'), headers: {}, body: Buffer.alloc(0) }
   await fails(
-    postOnce(new Repeating(), { ...call, signal: AbortSignal.timeout(1_000) }),
+    callOnce(new Repeating(), { ...call, signal: AbortSignal.timeout(1_000) }),
     'while_waiting',
     'connection_lost',
   )

@@ -11,20 +11,21 @@ export interface Answer {
 export interface Call {
   url: URL
   headers: Record<string, string>
-  body: Buffer
+  /** What is posted; without one it is a GET. */
+  body?: Buffer | undefined
   signal: AbortSignal
 }
 
 const LARGEST_ANSWER = 65_536
 
 /**
- * Puts one POST on the wire, and knows at each moment whether it is there yet. undici tells by `onRequestStart`, called
+ * Puts one call on the wire, and knows at each moment whether it is there yet. undici tells by `onRequestStart`, called
  * right before the first byte is written; `request()` hides that, and lets a signal that fires while the call waits for
  * a connection go unheard.
  *
  * @throws CallFailed
  */
-export function postOnce(dispatcher: Dispatcher, { url, headers, body, signal }: Call): Promise<Answer> {
+export function callOnce(dispatcher: Dispatcher, { url, headers, body, signal }: Call): Promise<Answer> {
   return new Promise((resolve, reject) => {
     let phase: FailurePhase = 'before_sending'
     let isOver = false
@@ -59,7 +60,7 @@ export function postOnce(dispatcher: Dispatcher, { url, headers, body, signal }:
 
     const { origin, pathname, search } = url
     dispatcher.dispatch(
-      { origin, path: pathname + search, method: 'POST', headers, body },
+      { origin, path: pathname + search, method: body ? 'POST' : 'GET', headers, body: body ?? null },
       {
         onRequestStart(controller) {
           // Given up while it waited; or about to be written twice, which only its owner may decide.

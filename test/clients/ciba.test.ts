@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import * as oauth from 'oauth4webapi'
 import * as client from 'openid-client'
-import { addInitiator, type TestClient } from '../support/ciba.ts'
+import { addInitiator, signingPair, type TestClient } from '../support/ciba.ts'
 import type { Person } from '../support/person.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { startServer, type TestServer } from '../support/server.ts'
@@ -54,6 +54,23 @@ for (const [method, authentication] of [
     assert.equal(answer.token_type, 'bearer')
   })
 }
+
+test('openid-client: asks and polls by private_key_jwt', async () => {
+  const pair = await signingPair('PS256')
+  const app = await addInitiator(server, [person.userId], {
+    token_endpoint_auth_method: 'private_key_jwt',
+    jwks: pair.jwks,
+  })
+  const key = { key: pair.privateKey, kid: pair.jwk.kid }
+  const config = await discover(app, client.PrivateKeyJwt(key))
+  const asked = await client.initiateBackchannelAuthentication(config, {
+    scope: 'openid',
+    login_hint: 'asha',
+  })
+  const tokens = client.pollBackchannelAuthenticationGrant(config, asked)
+  await approveNext()
+  assert.equal((await tokens).claims()?.sub, person.userId)
+})
 
 test('openid-client: hears of a rejection, and of a wrong secret', async () => {
   const app = await addInitiator(server, [person.userId])

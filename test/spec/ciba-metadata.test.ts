@@ -36,7 +36,9 @@ describe('CIBA Core §4, RFC 8414: metadata', () => {
     assert.deepEqual(found.token_endpoint_auth_methods_supported, [
       'client_secret_basic',
       'client_secret_post',
+      'private_key_jwt',
     ])
+    assert.deepEqual(found.token_endpoint_auth_signing_alg_values_supported, ['PS256', 'ES256'])
     assert.deepEqual(found.subject_types_supported, ['public'])
   })
 

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import { exportJWK, generateKeyPair, type JWTHeaderParameters, SignJWT } from 'jose'
 import { basic, type TestServer } from './server.ts'
 
 export const CIBA_GRANT = 'urn:openid:params:grant-type:ciba'
@@ -63,3 +65,36 @@ export async function errorOf(answer: Response): Promise<[status: number, error:
   if (answer.headers.get('cache-control') !== 'no-store') throw new Error('An error may be cached.')
   return [answer.status, body.error]
 }
+
+/** What a client that signs holds: its pair, and how it makes itself known by it. */
+export async function signingPair(alg: 'ES256' | 'PS256' = 'ES256', kid = `key-${alg}`) {
+  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true })
+  const jwk = { ...(await exportJWK(publicKey)), kid, alg, use: 'sig' }
+  const sign = (claims: Record<string, unknown>, header: Partial<JWTHeaderParameters> = {}) =>
+    new SignJWT(claims).setProtectedHeader({ alg, kid, ...header }).sign(privateKey)
+  return {
+    jwk,
+    jwks: { keys: [jwk] },
+    privateKey,
+    sign,
+    /** RFC 7523 §3. */
+    async assertion(clientId: string, aud: string | string[], more: Record<string, unknown> = {}) {
+      const now = Math.floor(Date.now() / 1_000)
+      const claims = {
+        iss: clientId,
+        sub: clientId,
+        aud,
+        jti: randomUUID(),
+        iat: now,
+        exp: now + 60,
+        ...more,
+      }
+      return assertionFields(await sign(claims))
+    },
+  }
+}
+
+export const assertionFields = (jwt: string) => ({
+  client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+  client_assertion: jwt,
+})

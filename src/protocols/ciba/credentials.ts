@@ -4,23 +4,41 @@ import type { Credentials } from '#clients/credentials.ts'
 import { invalidRequest } from './errors.ts'
 import type { Parameters } from './form.ts'
 
+/** RFC 7523 §2.2. */
+const BY_JWT = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+
 /**
- * Reads what a client shows of itself (RFC 6749 §2.3.1).
+ * Reads what a client shows of itself (RFC 6749 §2.3.1, RFC 7523 §2.2).
  *
+ * @param issuer our own origin, for whose addresses an assertion must be meant
  * @throws Refusal `client_credentials_wrong`
  * @throws CibaRefusal `invalid_request` when it does so in two ways at once
  */
-export function readCredentials(http: FastifyRequest, form: Parameters): Credentials {
+export function readCredentials(http: FastifyRequest, form: Parameters, issuer: string): Credentials {
   const secret = form.get('client_secret')
+  const assertion = form.get('client_assertion')
   const header = http.headers.authorization
-  if (header !== undefined && secret !== undefined) {
+  if ([header, secret, assertion].filter((each) => each !== undefined).length > 1) {
     throw invalidRequest('The client authenticates in two ways at once.')
   }
   const clientId = form.get('client_id')
   if (header !== undefined) return basic(header, clientId)
+  if (assertion !== undefined) {
+    if (form.get('client_assertion_type') !== BY_JWT) {
+      throw invalidRequest(`client_assertion_type must be ${BY_JWT}.`)
+    }
+    return { method: 'private_key_jwt', clientId, assertion, audiences: audiencesOf(issuer) }
+  }
   if (clientId === undefined || secret === undefined) throw new Refusal('client_credentials_wrong')
   return { method: 'client_secret_post', clientId, secret }
 }
+
+/** CIBA Core 1.0 §7.1: the issuer, the token endpoint or the backchannel endpoint; Auth0's libraries name theirs with a slash. */
+const audiencesOf = (issuer: string) => [
+  issuer,
+  `${issuer}/`,
+  ...['/token', '/oauth/token', '/bc-authorize', '/introspect', '/revoke'].map((path) => issuer + path),
+]
 
 function basic(header: string, alsoNamed: string | undefined): Credentials {
   const [scheme, encoded = ''] = header.split(' ')

@@ -1,3 +1,4 @@
+import { CLIENT_ALGS } from '#clients/jwks.ts'
 import { AUTH_METHODS, DELIVERY_MODES } from '#clients/store.ts'
 import type { Server } from '#http/server.ts'
 import { ACR } from '#tokens/id-token.ts'
@@ -13,8 +14,10 @@ export function discoveryRoutes(server: Server, { site, issuer }: CibaContext) {
     token_endpoint: `${site.origin}/token`,
     introspection_endpoint: `${site.origin}/introspect`,
     introspection_endpoint_auth_methods_supported: AUTH_METHODS,
+    introspection_endpoint_auth_signing_alg_values_supported: CLIENT_ALGS,
     revocation_endpoint: `${site.origin}/revoke`,
     revocation_endpoint_auth_methods_supported: AUTH_METHODS,
+    revocation_endpoint_auth_signing_alg_values_supported: CLIENT_ALGS,
     jwks_uri: `${site.origin}/jwks`,
     backchannel_token_delivery_modes_supported: DELIVERY_MODES,
     backchannel_user_code_parameter_supported: false,
@@ -24,6 +27,7 @@ export function discoveryRoutes(server: Server, { site, issuer }: CibaContext) {
     scopes_supported: ['openid'],
     subject_types_supported: ['public'],
     token_endpoint_auth_methods_supported: AUTH_METHODS,
+    token_endpoint_auth_signing_alg_values_supported: CLIENT_ALGS,
     id_token_signing_alg_values_supported: ['ES256'],
     acr_values_supported: [ACR],
     claims_supported: ['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'acr', 'amr', 'at_hash'],

@@ -1,8 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Refusal } from '#base/errors.ts'
 import type { Log } from '#base/log.ts'
-import type { AuthenticateContext } from '#clients/authenticate.ts'
-import { authenticateInitiator } from '#clients/credentials.ts'
+import { authenticateInitiator, type CredentialsContext } from '#clients/credentials.ts'
 import { troubleOf } from '#http/errors.ts'
 import type { Server } from '#http/server.ts'
 import type { CollectContext } from '#requests/collect.ts'
@@ -14,7 +13,7 @@ import { type Parameters, readForm } from './form.ts'
 import { tokenRoute } from './token.ts'
 import { tokenStateRoutes } from './token-state.ts'
 
-export interface CibaContext extends CollectContext, AuthenticateContext {
+export interface CibaContext extends CollectContext, CredentialsContext {
   log: Log
   /** How long a poll may be held, in milliseconds. */
   holdMs: number
@@ -74,7 +73,7 @@ export type ClientRoute = (
 
 async function authenticate(context: CibaContext, http: FastifyRequest, form: Parameters) {
   try {
-    return await authenticateInitiator(context, readCredentials(http, form))
+    return await authenticateInitiator(context, readCredentials(http, form, context.site.origin))
   } catch (fault) {
     if (fault instanceof Refusal && fault.code === 'client_credentials_wrong') context.limitAddress(http.ip)
     throw fault

@@ -157,6 +157,17 @@ create table initiators (
   check (jwks is null or jwks_url is null)
 ) strict, without rowid;
 
+-- Signed JWTs of clients that were taken once (RFC 7523 §3, CIBA Core 1.0 §7.1.1), until they end by themselves.
+create table spent_jwts (
+  client_id text not null,
+  use text not null check (use in ('assertion', 'request')),
+  -- Of its jti.
+  hash blob not null,
+  ends_at integer not null,
+  primary key (client_id, use, hash)
+) strict, without rowid;
+create index spent_jwts_ends on spent_jwts (ends_at);
+
 -- Whom an initiator may ask, and for what at most.
 create table client_links (
   user_id text not null references users (id),
