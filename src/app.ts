@@ -15,6 +15,7 @@ import { guardPages } from '#api/guard.ts'
 import { iconRoutes } from '#api/icons.ts'
 import { initiatorRoutes } from '#api/initiator.ts'
 import { listenRoutes } from '#api/listen.ts'
+import { recoveryRoutes } from '#api/recovery.ts'
 import { sessionRoutes } from '#api/sessions.ts'
 import { ownSimulateRoutes, simulateRoutes } from '#api/simulate.ts'
 import { startRoutes } from '#api/start.ts'
@@ -196,6 +197,7 @@ export async function startApp({
     const routes = scope as Server
     guardPages(routes, context)
     sessionRoutes(routes, context)
+    recoveryRoutes(routes, context)
     approvalRoutes(routes, context)
     tokenRoutes(routes, context)
     appRoutes(routes, context)

@@ -352,6 +352,23 @@ export const operations: Record<string, Operation> = {
       'too_many_requests',
     ],
   },
+  'POST /v1/recovery/options': {
+    summary: 'Begin a new passkey by a recovery code',
+    tag: 'Signing in',
+    access: 'anyone',
+    answers: { 200: 'Options' },
+    refusals: ['recovery_code_wrong', 'cross_origin', 'too_many_requests'],
+  },
+  'POST /v1/recovery': {
+    summary: 'Keep a new passkey by a recovery code and sign in',
+    about:
+      'The code is used up, and the user is told on every contact. Passkeys that were there before stay.',
+    tag: 'Signing in',
+    access: 'anyone',
+    answers: { 201: 'SignedIn' },
+    headers: { 'set-cookie': 'The session' },
+    refusals: ['recovery_code_wrong', 'assertion_refused', 'cross_origin', 'too_many_requests'],
+  },
   'POST /v1/session/options': {
     summary: 'Begin to sign in',
     tag: 'Signing in',
@@ -427,6 +444,27 @@ export const operations: Record<string, Operation> = {
     access: 'user',
     answers: { 204: null },
     refusals: ['passkey_not_found', 'last_passkey'],
+  },
+  'GET /v1/me/recovery-codes': {
+    summary: 'Tell how many recovery codes are left',
+    tag: 'Signing in',
+    access: 'user',
+    answers: { 200: 'RecoveryCodesCard' },
+  },
+  'POST /v1/me/recovery-codes/confirm': {
+    summary: 'Begin to confirm new recovery codes',
+    tag: 'Signing in',
+    access: 'user',
+    answers: { 200: 'Options' },
+  },
+  'POST /v1/me/recovery-codes': {
+    summary: 'Make new recovery codes',
+    about:
+      'Ten, shown this once, each good for one new passkey. Older ones stop working, and the user is told.',
+    tag: 'Signing in',
+    access: 'user',
+    answers: { 201: 'NewRecoveryCodes' },
+    refusals: ['assertion_refused'],
   },
   'GET /v1/me/sessions': {
     summary: 'List sessions',

@@ -250,6 +250,15 @@ const PasskeyCard = of<contract.PasskeyCard>()(
     synced: Type.Boolean({ description: 'Also works on the other devices of the user' }),
   }),
 )
+const RecoveryCodesCard = of<contract.RecoveryCodesCard>()(
+  Type.Object({
+    left: Type.Integer({ description: 'How many still work' }),
+    made_at: OrNull(Time('When they were made')),
+  }),
+)
+const NewRecoveryCodes = of<contract.NewRecoveryCodes>()(
+  Type.Object({ codes: Type.Array(Type.String(), { description: 'Shown this once' }) }),
+)
 const SessionCard = of<contract.SessionCard>()(
   Type.Object({
     id: Type.String(),
@@ -661,6 +670,8 @@ export const shapes = {
   Me,
   PasskeyCard,
   Passkeys: List('passkeys', PasskeyCard),
+  RecoveryCodesCard,
+  NewRecoveryCodes,
   SessionCard,
   Sessions: List('sessions', SessionCard),
   ContactCard,

@@ -122,6 +122,17 @@ export interface PasskeyCard {
   synced: boolean
 }
 
+/** Recovery codes that are still good; the codes themselves are kept nowhere. */
+export interface RecoveryCodesCard {
+  left: number
+  made_at: number | null
+}
+
+/** New recovery codes, shown this once. */
+export interface NewRecoveryCodes {
+  codes: string[]
+}
+
 export interface SessionCard {
   id: string
   current: boolean

@@ -14,11 +14,9 @@ import { deletePasskey, deleteSession, openEnrolment, passkeysOfUser, sessionsOf
 import { requireUser, type UsersContext } from '#users/users.ts'
 import type { EnrolmentOptions, Me, PasskeyCard, SessionCard } from './contract.ts'
 import { deviceOf, signedIn } from './guard.ts'
-import { Credential, Id } from './shapes.ts'
+import { Credential, Id, Label, labelOf } from './shapes.ts'
 
-const Label = Type.Optional(Type.String({ maxLength: 60 }))
-
-interface SessionContext extends UsersContext {
+export interface SessionContext extends UsersContext {
   /** Counts one call of somebody who is not signed in, and refuses it when there were too many. */
   limitStranger: (address: string) => void
 }
@@ -27,10 +25,7 @@ interface SessionContext extends UsersContext {
 export function sessionRoutes(server: Server, context: SessionContext) {
   const { db, now, site } = context
   const cookie = sessionCookie(site.origin)
-  const startSession = (reply: FastifyReply, userId: string, secret: string) => {
-    setCookie(reply, cookie, secret, SESSION_LIFE_MS)
-    return reply.code(201).send({ user_id: userId })
-  }
+  const startSession = sessionStarter(context)
 
   const token = Type.String({ minLength: 1, maxLength: 200 })
   server.post('/v1/enrolment/options', { schema: { body: Type.Object({ token }) } }, async (http) => {
@@ -180,10 +175,17 @@ export function sessionRoutes(server: Server, context: SessionContext) {
   })
 }
 
+/** Answers with the cookie of a session that was just opened. */
+export function sessionStarter({ site }: UsersContext) {
+  const cookie = sessionCookie(site.origin)
+  return (reply: FastifyReply, userId: string, secret: string) => {
+    setCookie(reply, cookie, secret, SESSION_LIFE_MS)
+    return reply.code(201).send({ user_id: userId })
+  }
+}
+
 /** A device that is signed out is no longer told either. */
 async function endSession(tx: Transaction, id: string, userId: string): Promise<number> {
   await deleteContactsOfSession(tx, id, userId)
   return deleteSession(tx, id, userId)
 }
-
-const labelOf = (label: string | undefined) => label?.replace(/\p{C}/gu, '').trim() || 'Passkey'

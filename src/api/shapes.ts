@@ -13,6 +13,10 @@ export const Credential = Type.Object({
   response: Type.Object({ clientDataJSON: Type.String({ minLength: 1, maxLength: 8_000 }) }),
 })
 
+/** What a user calls a passkey. */
+export const Label = Type.Optional(Type.String({ maxLength: 60 }))
+export const labelOf = (label: string | undefined) => label?.replace(/\p{C}/gu, '').trim() || 'Passkey'
+
 /** A JWK (RFC 7517); its members are read where the key is judged. */
 export const Jwk = Type.Object({ kty: Type.String({ maxLength: 10 }) })
 

@@ -49,6 +49,7 @@ const refusals = {
   passkey_not_found: 'This account has no such passkey.',
   push_refused: 'The push endpoint is of no push service that this server knows.',
   receipt_wrong: 'This receipt is not ours.',
+  recovery_code_wrong: 'This recovery code is wrong or was used already. Check it, or take another one.',
   redirect_wrong: 'The redirect address is not the one that is registered for this app.',
   request_not_found: 'No token request has this id.',
   request_settled: 'The token request was already decided, was withdrawn, or has expired.',

@@ -20,6 +20,7 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   delivery_not_found: 404,
   delivery_over: 410,
   enrolment_invalid: 410,
+  recovery_code_wrong: 403,
   feedback_not_found: 404,
   enrolment_waits: 403,
   handle_taken: 409,

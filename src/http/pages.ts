@@ -43,6 +43,7 @@ const PAGES = [
   '/',
   '/enrol',
   '/sign-in',
+  '/recover',
   '/r/:id',
   '/tokens',
   '/history',

@@ -1,18 +1,22 @@
+import { DAY } from '#base/clock.ts'
 import { newId } from '#base/ids.ts'
 import { enqueue } from '#outbox/store.ts'
 import type { Transaction } from '#store/database.ts'
-import { activeContacts, insertAccountNotice } from './store.ts'
+import { type AccountNotice, activeContacts, insertAccountNotice } from './store.ts'
+
+/** How long it is tried to tell of what has happened already. */
+const NEWS_LIFE_MS = DAY
 
 /** News of an account that has to do with no request. */
 export interface AccountNews {
   userId: string
-  about: 'new_passkey_link'
-  /** When what is told of begins, epoch milliseconds. */
+  about: AccountNotice['about']
+  /** When what is told of begins or happened, epoch milliseconds. */
   at: number
 }
 
 /**
- * Promises to tell a user what is about to happen to their account, on every contact they have. The open page shows it
+ * Promises to tell a user what becomes of their account, on every contact they have. The open page shows it
  * by itself.
  *
  * @returns on how many contacts
@@ -28,7 +32,7 @@ export async function tellOfAccount(tx: Transaction, { userId, about, at }: Acco
       channel,
       about,
       at,
-      expiresAt: at,
+      expiresAt: at > now ? at : now + NEWS_LIFE_MS,
       createdAt: now,
     })
     await enqueue(tx, { kind: 'notify', ref: id, lane: channel, dueAt: now })

@@ -191,7 +191,7 @@ export interface AccountNotice {
   userId: string
   contactId: string
   channel: string
-  about: 'new_passkey_link'
+  about: 'new_passkey_link' | 'recovery_codes_made' | 'account_recovered'
   state: 'queued' | 'sent' | 'failed'
   failure: string | null
   /** What is told of, for instance when a link begins to work. */

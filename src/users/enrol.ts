@@ -9,6 +9,7 @@ import {
   type ChallengePurpose,
   deleteEnrolments,
   deletePasskeysOfUser,
+  deleteRecoveryCodes,
   deleteSessionsOfUser,
   insertChallenge,
   passkeysInside,
@@ -33,7 +34,7 @@ export async function enrolmentOptions(context: UsersContext, token: string) {
 }
 
 /**
- * Binds the passkey, uses up the link and signs the user in: all three or none. Passkeys that were there before, and the
+ * Binds the passkey, uses up the link and signs the user in: all three or none. Passkeys and recovery codes that were there before, and the
  * sessions they opened, end with it: whoever asked for a link has lost them.
  *
  * @param onReplaced what else ends with passkeys that were there before
@@ -59,6 +60,7 @@ export async function enrol(
     if (!(await useEnrolment(tx, tokenHash, now()))) throw new Refusal('enrolment_invalid')
     const isReplaced = (await deletePasskeysOfUser(tx, user.id)) > 0
     await deleteSessionsOfUser(tx, user.id)
+    await deleteRecoveryCodes(tx, user.id)
     if (isReplaced) await onReplaced?.(tx, user.id)
     await keepPasskey(tx, passkey)
     await recordEvent(tx, {
@@ -110,7 +112,8 @@ export async function addPasskey(
   })
 }
 
-async function registrationOptions(
+/** Asks for a new passkey, which none of those they have may be. */
+export async function registrationOptions(
   { db, now, site }: UsersContext,
   user: Pick<User, 'id' | 'handle' | 'name'>,
   purpose: ChallengePurpose,

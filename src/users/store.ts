@@ -124,9 +124,46 @@ export const useEnrolment = (tx: Transaction, tokenHash: Uint8Array, now: number
      where token_hash = ${tokenHash} and used_at is null and works_at <= ${now} and expires_at > ${now}
     returning user_id`)
 
+// Recovery codes
+
+export const insertRecoveryCode = (
+  tx: Transaction,
+  each: { codeHash: Uint8Array; userId: string; createdAt: number },
+) =>
+  tx.run(sql`
+    insert into recovery_codes (code_hash, user_id, created_at)
+    values (${each.codeHash}, ${each.userId}, ${each.createdAt})`)
+
+export const deleteRecoveryCodes = (tx: Transaction, userId: string) =>
+  tx.run(sql`delete from recovery_codes where user_id = ${userId}`)
+
+/** How many codes of a user are still good, and since when they have them. */
+export async function recoveryCodesOfUser(db: Database, userId: string) {
+  const [row] = await db.read<{ left: number; madeAt: number | null }>(sql`
+    select count(*) as "left", max(created_at) as made_at
+      from recovery_codes where user_id = ${userId} and used_at is null`)
+  return row ?? { left: 0, madeAt: null }
+}
+
+/** The account that an unused code is for. */
+export async function userOfRecoveryCode(db: Database, codeHash: Uint8Array): Promise<User | undefined> {
+  const [user] = await db.read<User>(sql`
+    select users.id, handle, name, state, role
+      from recovery_codes join users on users.id = recovery_codes.user_id
+     where code_hash = ${codeHash} and used_at is null and users.state = 'active'`)
+  return user
+}
+
+/** Uses up a code. Of two at the same moment one gets the row. */
+export const useRecoveryCode = (tx: Transaction, codeHash: Uint8Array, now: number) =>
+  tx.one<{ userId: string }>(sql`
+    update recovery_codes set used_at = ${now}
+     where code_hash = ${codeHash} and used_at is null
+    returning user_id`)
+
 // Challenges
 
-export type ChallengePurpose = 'enrol' | 'sign_in' | 'add_passkey' | 'confirm'
+export type ChallengePurpose = 'enrol' | 'sign_in' | 'add_passkey' | 'confirm' | 'recover'
 
 export const insertChallenge = (
   tx: Transaction,

@@ -187,3 +187,32 @@ test('the history holds every request, however it ended, and more than fit on it
   assert.match((await cards.last().textContent()) ?? '', /Ask 0[\s\S]*Withdrawn/)
   assert.equal(await page.getByRole('button', { name: 'Show older' }).count(), 0)
 })
+
+test('whoever has lost their passkey makes a new one by a recovery code, and can approve again', async () => {
+  await using stage = await startStage(browser)
+  const { page, open } = stage.device
+  await open('/security')
+  await page.getByText('You have no recovery codes.').waitFor()
+  await page.getByRole('button', { name: 'Make recovery codes' }).click()
+  await page.getByRole('heading', { name: 'Your new recovery codes' }).waitFor()
+  const codes = ((await page.locator('.once code').textContent()) ?? '').split('\n')
+  assert.equal(codes.length, 10)
+  await page.getByRole('button', { name: 'I have kept them' }).click()
+  assert.equal(await page.getByText(codes[0] ?? '').count(), 0)
+
+  const found = await stage.newDevice()
+  await found.open('/sign-in')
+  await found.page.getByRole('link', { name: 'I have lost my passkey' }).click()
+  await headed(found.page, 'Make a new passkey')
+  const field = found.page.getByLabel('Recovery code')
+  await field.fill('0000-0000-0000-0000')
+  await found.page.getByRole('button', { name: 'Create passkey' }).click()
+  await found.page.getByText('This recovery code is wrong or was used already.').waitFor()
+  await field.fill((codes[3] ?? '').toLowerCase())
+  await found.page.getByRole('button', { name: 'Create passkey' }).click()
+
+  await headed(found.page, 'Security')
+  await found.page.getByText('9 codes are left').waitFor()
+  await read(found, await stage.ask())
+  await approve(found)
+})

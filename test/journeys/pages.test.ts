@@ -19,6 +19,7 @@ const pages = [
   '/',
   '/enrol',
   '/sign-in',
+  '/recover',
   '/r/req_1',
   '/tokens',
   '/history',

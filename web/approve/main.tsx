@@ -15,6 +15,7 @@ import { TokensPage } from './tokens.tsx'
 // The first load is for reading and deciding, on a cheap phone; these pages are opened seldom, and fetched then.
 const later = <P,>(load: () => Promise<P>) => lazy(async () => (await Promise.all([load(), moreTexts()]))[0])
 const EnrolPage = later(() => import('./enrol.tsx').then((page) => page.EnrolPage))
+const RecoverPage = later(() => import('./recover.tsx').then((page) => page.RecoverPage))
 const SecurityPage = later(() => import('./security.tsx').then((page) => page.SecurityPage))
 const AlertsPage = later(() => import('../alerts/alerts.tsx').then((page) => page.AlertsPage))
 const AppsPage = later(() => import('../console/pages.ts').then((page) => page.AppsPage))
@@ -37,6 +38,7 @@ function Pages() {
           <Route path="/apps/:id" component={AppPage} />
           <Route path="/apps/:id/:part" component={AppPage} />
           <Route path="/enrol" component={EnrolPage} />
+          <Route path="/recover" component={RecoverPage} />
           <Route path="/sign-in" component={SignInPage} />
           <Route path="/authorize" component={AuthorizePage} />
           <Route default component={NotFoundPage} />

@@ -7,6 +7,7 @@ import { Shell } from '../ui/shell.tsx'
 import { t } from '../ui/text.ts'
 import { BlockedApps } from './blocked-apps.tsx'
 import { Passkeys } from './passkeys.tsx'
+import { RecoveryCodes } from './recovery-codes.tsx'
 import { Sessions } from './sessions.tsx'
 
 export function SecurityPage() {
@@ -25,6 +26,7 @@ export function SecurityPage() {
         <a href="/alerts">{t('alerts.title')}</a>
       </p>
       <Passkeys />
+      <RecoveryCodes />
       <BlockedApps />
       <Sessions />
       <section>

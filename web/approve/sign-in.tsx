@@ -27,6 +27,9 @@ export function SignInPage() {
         </Button>
       </div>
       <p class="quiet">{t('signIn.help')}</p>
+      <p>
+        <a href="/recover">{t('signIn.lost')}</a>
+      </p>
     </Porch>
   )
 }

@@ -66,7 +66,7 @@ const contentOf = (body: object) =>
     : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
 
 /** A 401 of these means a wrong passkey or link, not that a session is missing. */
-const isDoor = (path: string) => /^\/v1\/(session|enrolment)\b/.test(path)
+const isDoor = (path: string) => /^\/v1\/(session|enrolment|recovery)\b/.test(path)
 
 /** A proxy in front of the server may answer with something else than a problem. */
 async function problemOf(response: Response): Promise<Problem> {

@@ -59,11 +59,27 @@ const ACCOUNT_TEXTS: Record<string, Record<AccountMessage['about'], { title: str
       title: 'Your passkeys are about to be replaced',
       body: 'The operator made a link that works from {at} on. Was this not you? Open to call it off.',
     },
+    recovery_codes_made: {
+      title: 'New recovery codes were made',
+      body: 'For your account, {at}. Was this not you? Open to see your passkeys and devices.',
+    },
+    account_recovered: {
+      title: 'A recovery code was used',
+      body: 'It added a passkey to your account, {at}. Was this not you? Open and remove that passkey.',
+    },
   },
   hi: {
     new_passkey_link: {
       title: 'आपकी पासकी बदली जाने वाली हैं',
       body: 'ऑपरेटर ने एक लिंक बनाया है जो {at} से काम करेगा। आपने नहीं माँगा? रोकने के लिए खोलें।',
+    },
+    recovery_codes_made: {
+      title: 'नए रिकवरी कोड बने',
+      body: 'आपके खाते के लिए, {at}। यह आप नहीं थे? खोलकर अपनी पासकी और डिवाइस देखें।',
+    },
+    account_recovered: {
+      title: 'एक रिकवरी कोड इस्तेमाल हुआ',
+      body: 'उससे आपके खाते में एक पासकी जुड़ी, {at}। यह आप नहीं थे? खोलें और वह पासकी हटाएँ।',
     },
   },
 }

@@ -24,7 +24,11 @@ const WORDS: Record<string, Words> = {
       undelivered:
         'What you gave to {app}, reference {reference}, could not be handed over, so it was taken back. See why: {origin}/history',
     },
-    account: { new_passkey_link: 'The operator has made a link that replaces your passkeys' },
+    account: {
+      new_passkey_link: 'The operator has made a link that replaces your passkeys',
+      recovery_codes_made: 'New recovery codes were made for your account',
+      account_recovered: 'A recovery code was used and has added a passkey to your account',
+    },
     answers: {
       connected:
         'Done. This chat tells you when an app asks for access to the account {account}. It never gives access by itself. To end it, send STOP.',
@@ -43,7 +47,11 @@ const WORDS: Record<string, Words> = {
       undelivered:
         'आपने {app} को अनुरोध {reference} पर जो दिया वह पहुँचाया नहीं जा सका, इसलिए वापस ले लिया गया। कारण देखें: {origin}/history',
     },
-    account: { new_passkey_link: 'संचालक ने एक लिंक बनाया है जो आपकी पासकी बदल देता है' },
+    account: {
+      new_passkey_link: 'संचालक ने एक लिंक बनाया है जो आपकी पासकी बदल देता है',
+      recovery_codes_made: 'आपके खाते के लिए नए रिकवरी कोड बने हैं',
+      account_recovered: 'एक रिकवरी कोड इस्तेमाल हुआ, और उससे आपके खाते में एक पासकी जुड़ी है',
+    },
     answers: {
       connected:
         'हो गया। जब कोई ऐप खाते {account} तक पहुँच माँगेगा, यह चैट आपको बताएगी। यह अपने आप कभी पहुँच नहीं देती। बंद करने के लिए STOP भेजें।',

@@ -38,6 +38,15 @@ create table passkeys (
 );
 create index passkeys_of_user on passkeys (user_id);
 
+-- Each makes one new passkey, for a user who has lost theirs.
+create table recovery_codes (
+  code_hash bytea primary key check (length(code_hash) = 32),
+  user_id text collate "C" not null references users (id),
+  created_at bigint not null,
+  used_at bigint
+);
+create index recovery_codes_of_user on recovery_codes (user_id);
+
 create table sessions (
   id text collate "C" primary key,
   secret_hash bytea not null unique check (length(secret_hash) = 32),
@@ -55,7 +64,7 @@ create index sessions_of_user on sessions (user_id);
 -- A WebAuthn challenge is good for one answer to one question.
 create table challenges (
   challenge text collate "C" primary key,
-  purpose text collate "C" not null check (purpose in ('enrol', 'sign_in', 'add_passkey', 'confirm')),
+  purpose text collate "C" not null check (purpose in ('enrol', 'sign_in', 'add_passkey', 'confirm', 'recover')),
   user_id text collate "C",
   -- What exactly is confirmed.
   subject text collate "C",
@@ -370,7 +379,7 @@ create table account_notices (
   user_id text collate "C" not null,
   contact_id text collate "C" not null,
   channel text collate "C" not null,
-  about text collate "C" not null check (about in ('new_passkey_link')),
+  about text collate "C" not null check (about in ('new_passkey_link', 'recovery_codes_made', 'account_recovered')),
   state text collate "C" not null check (state in ('queued', 'sent', 'failed')),
   failure text collate "C",
   -- What is told of, for instance when a link begins to work.

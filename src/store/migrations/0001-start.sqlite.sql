@@ -37,6 +37,15 @@ create table passkeys (
 ) strict, without rowid;
 create index passkeys_of_user on passkeys (user_id);
 
+-- Each makes one new passkey, for a user who has lost theirs.
+create table recovery_codes (
+  code_hash blob primary key check (length(code_hash) = 32),
+  user_id text not null references users (id),
+  created_at integer not null,
+  used_at integer
+) strict, without rowid;
+create index recovery_codes_of_user on recovery_codes (user_id);
+
 create table sessions (
   id text primary key,
   secret_hash blob not null unique check (length(secret_hash) = 32),
@@ -54,7 +63,7 @@ create index sessions_of_user on sessions (user_id);
 -- A WebAuthn challenge is good for one answer to one question.
 create table challenges (
   challenge text primary key,
-  purpose text not null check (purpose in ('enrol', 'sign_in', 'add_passkey', 'confirm')),
+  purpose text not null check (purpose in ('enrol', 'sign_in', 'add_passkey', 'confirm', 'recover')),
   user_id text,
   -- What exactly is confirmed.
   subject text,
@@ -369,7 +378,7 @@ create table account_notices (
   user_id text not null,
   contact_id text not null,
   channel text not null,
-  about text not null check (about in ('new_passkey_link')),
+  about text not null check (about in ('new_passkey_link', 'recovery_codes_made', 'account_recovered')),
   state text not null check (state in ('queued', 'sent', 'failed')),
   failure text,
   -- What is told of, for instance when a link begins to work.
