@@ -68,6 +68,10 @@ export interface Approval {
   request_id: string
   client_id: string
   client_name: string
+  /** individual: the app belongs to the user who is asked. initiator: it asks many, and the operator has accepted it. */
+  client_kind: 'individual' | 'initiator'
+  /** Who runs an initiator; null where the operator registered it, and for one's own app. */
+  owner_name: string | null
   user_id: string
   /** Empty where everything is asked for. */
   scopes: string[]
@@ -76,6 +80,8 @@ export interface Approval {
   reason: string | null
   from: string | null
   notifier_url: string | null
+  /** The last time that results of this app began to go to another address. */
+  notifier_changed_at: number | null
   redirect_url: string | null
   requested_at: number
   expires_at: number

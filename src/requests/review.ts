@@ -25,7 +25,7 @@ export async function reviewRequest({ db, now, site }: RequestContext, userId: s
   const nonce = newNonce()
   const { approval, challenge } = await db.transaction(async (tx) => {
     const { request, client } = await pendingRequest(tx, userId, id, now())
-    const approval = approvalText(request, client)
+    const approval = await approvalText(tx, request, client)
     const challenge = approvalChallenge(approval, nonce)
     if (!(await isReviewed(tx, id))) {
       await noteOpened(tx, request, now())

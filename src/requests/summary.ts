@@ -1,6 +1,8 @@
 import { hash, randomBytes } from 'node:crypto'
 import { canonicalJson } from '#base/json.ts'
 import type { Client } from '#clients/store.ts'
+import type { Transaction } from '#store/database.ts'
+import { userInside } from '#users/store.ts'
 import type { TokenRequest } from './store.ts'
 import { termsOf } from './terms.ts'
 
@@ -8,7 +10,7 @@ import { termsOf } from './terms.ts'
  * What a user is shown of a request, and so what they sign: every field that the decision rests on, in the one spelling
  * of RFC 8785. The page renders these fields alone; a change of any of them after display voids the approval.
  */
-export function approvalText(request: TokenRequest, client: Client): string {
+export async function approvalText(tx: Transaction, request: TokenRequest, client: Client): Promise<string> {
   const { scopes, bindingMessage, pushUrl } = termsOf(request)
   return canonicalJson({
     v: 1,
@@ -16,17 +18,27 @@ export function approvalText(request: TokenRequest, client: Client): string {
     request_id: request.id,
     client_id: client.id,
     client_name: client.name,
+    client_kind: client.kind,
+    owner_name: await ownerOf(tx, client),
     user_id: request.userId,
     scopes,
     binding_message: bindingMessage,
     reason: request.reason,
     from: request.address,
     notifier_url: request.delivery === 'notifier' ? client.notifierUrl : pushUrl,
+    notifier_changed_at: request.delivery === 'notifier' ? client.notifierChangedAt : null,
     redirect_url: request.redirectUrl,
     requested_at: request.requestedAt,
     expires_at: request.expiresAt,
     token_expires_at: request.tokenExpiresAt,
   })
+}
+
+/** Who runs an app that asks many users; of one's own app there is nothing to say, nor of one that the operator made. */
+async function ownerOf(tx: Transaction, { kind, userId }: Client): Promise<string | null> {
+  if (kind === 'individual' || userId === null) return null
+  const owner = await userInside(tx, userId)
+  return owner ? (owner.name ?? owner.handle) : null
 }
 
 export const newNonce = (): Buffer => randomBytes(32)

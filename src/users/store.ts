@@ -28,6 +28,10 @@ export async function userById(db: Database, id: string): Promise<User | undefin
   return user
 }
 
+/** The same inside a transaction. */
+export const userInside = (tx: Transaction, id: string) =>
+  tx.one<User>(sql`select id, handle, name, state, role from users where id = ${id}`)
+
 /** The same inside a transaction, and nobody else changes it before that ends. */
 export const lockUser = (tx: Transaction, id: string) =>
   tx.one<User>(sql`select id, handle, name, state, role from users where id = ${id} /* for update */`)

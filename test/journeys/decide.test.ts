@@ -54,7 +54,7 @@ test('from the link to enrol to the revoked token: asked, read, approved, delive
       'Sent to': `${host}\n${receiver.url}`,
       Why: 'The app says:\nMorning run of the strategy',
       'Asked from': '',
-      'You and this app': 'You have never approved this app before.',
+      'You and this app': '▲ You have never approved this app before.',
     },
   )
   assert.match((await page.locator('.time-left').textContent()) ?? '', /^Time left: \d+ (hours?|minutes?)/)

@@ -19,6 +19,7 @@ export function Letter({ approval, history }: Props) {
       <Heading title={t('request.title', { app: client_name })}>
         {rich('request.title', { app: <bdi class="app">{client_name}</bdi> })}
       </Heading>
+      <p class="owner">{ownerOf(approval)}</p>
       <p class="lead">{t('request.lead')}</p>
       <dl class="letter">
         <Line label={t('request.what')}>
@@ -42,6 +43,7 @@ export function Letter({ approval, history }: Props) {
         </Line>
         <Line label={t('request.where')}>
           <Destination approval={approval} />
+          <Moved at={approval.notifier_changed_at} lastApprovedAt={history.last_approved_at} />
         </Line>
         {binding_message !== null && (
           <Line label={t('request.message')}>
@@ -67,7 +69,9 @@ export function Letter({ approval, history }: Props) {
           {from ? rich('request.about', { address: <bdi>{from}</bdi> }) : t('request.fromUnknown')}
           <p class="quiet">{t('request.at', { at: when(requested_at) })}</p>
         </Line>
-        <Line label={t('request.before')}>{beforeOf(history)}</Line>
+        <Line label={t('request.before')}>
+          {history.approvals_before ? beforeOf(history) : <Notable>{t('request.never')}</Notable>}
+        </Line>
       </dl>
     </>
   )
@@ -82,7 +86,28 @@ function Line({ label, children }: { label: string; children: ComponentChildren 
   )
 }
 
+function ownerOf({ client_kind, owner_name }: Approval) {
+  if (client_kind === 'individual') return t('request.own')
+  return owner_name === null
+    ? t('request.ofOperator')
+    : rich('request.runBy', { owner: <bdi>{owner_name}</bdi> })
+}
+
+/** Since they last said yes, what they get goes elsewhere: the mark of an app that was taken over. */
+function Moved({ at, lastApprovedAt }: { at: number | null; lastApprovedAt: number | null }) {
+  if (at === null || lastApprovedAt === null || at < lastApprovedAt) return null
+  return <Notable>{t('request.moved', { at: when(at) })}</Notable>
+}
+
+/** Marked by a sign as well as by colour. */
+function Notable({ children }: { children: ComponentChildren }) {
+  return (
+    <p class="notable">
+      <span aria-hidden="true">▲</span> {children}
+    </p>
+  )
+}
+
 function beforeOf({ approvals_before: count, last_approved_at }: Props['history']) {
-  if (!count) return t('request.never')
   return t('request.times', { count, last: last_approved_at === null ? '' : when(last_approved_at) })
 }
