@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startBrowser } from '../support/browser.ts'
+import { heldClock } from '../support/server.ts'
 import { approve, approveButton, headed, read, startStage } from './stage.ts'
 
 const browser = await startBrowser()
@@ -126,6 +127,21 @@ test('a second passkey is added and the first removed; the last one stays', asyn
   const id = await stage.ask()
   await read(device, id)
   await approve(device)
+})
+
+test('a page that was left open asks for the old passkey before it adds a new one', async () => {
+  const clock = heldClock(Date.now())
+  await using stage = await startStage(browser, { now: clock.now })
+  const { page } = stage.device
+  clock.minutes(11)
+  await page.getByRole('link', { name: 'Security' }).click()
+  const begun = page.waitForResponse(
+    (answer) => answer.url().endsWith('/v1/me/passkeys/options') && answer.ok(),
+  )
+  await page.getByRole('button', { name: 'Add a passkey' }).click()
+  await begun
+  // Shown, and then found to be on this device already.
+  await page.getByText('This device already has a passkey for your account.').waitFor()
 })
 
 test('a session on another device is seen and ended from here', async () => {
