@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { adminRoutes } from '#api/admin.ts'
+import { adminLinkRoutes } from '#api/admin-links.ts'
 import { appRequestRoutes } from '#api/app-requests.ts'
 import { approvalRoutes } from '#api/approvals.ts'
 import { appRoutes } from '#api/apps.ts'
@@ -14,6 +15,8 @@ import { adminFeedbackRoutes, feedbackRoutes } from '#api/feedback.ts'
 import { guardPages } from '#api/guard.ts'
 import { iconRoutes } from '#api/icons.ts'
 import { initiatorRoutes } from '#api/initiator.ts'
+import { clientLinkRoutes } from '#api/link-codes.ts'
+import { linkRoutes } from '#api/links.ts'
 import { listenRoutes } from '#api/listen.ts'
 import { recoveryRoutes } from '#api/recovery.ts'
 import { sessionRoutes } from '#api/sessions.ts'
@@ -23,7 +26,7 @@ import { tlsRoutes } from '#api/tls.ts'
 import { tokenRoutes } from '#api/tokens.ts'
 import { startKeeper } from '#audit/keeper.ts'
 import { startTally, sweepTallies } from '#audit/tally.ts'
-import { type Clock, MINUTE, SECOND, steadyClock } from '#base/clock.ts'
+import { type Clock, DAY, MINUTE, SECOND, steadyClock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import type { Vault } from '#base/seal.ts'
 import { createHttpChannel } from '#channels/http/channel.ts'
@@ -40,6 +43,7 @@ import { whatsappRoutes } from '#channels/whatsapp/webhook.ts'
 import { readCallKeys } from '#clients/call-keys.ts'
 import { openClientKeys } from '#clients/client-keys.ts'
 import { deleteEndedJwts } from '#clients/store.ts'
+import { deleteLinkCodes } from '#clients/store.ts'
 import { gatherSecretUses } from '#clients/uses.ts'
 import { deliverHandler } from '#deliveries/deliver.ts'
 import { proveHandler } from '#deliveries/proof.ts'
@@ -166,6 +170,11 @@ export async function startApp({
     settlings: { ciba: cibaSettling },
     nextExpiry: dailyExpiry(config.dailyExpiry),
     askRules: askRules(config),
+    linkRules: {
+      catalogue: config.scopes,
+      codeLifeMs: config.linkCodeLife,
+      tellsHandles: config.linkHandles === 'told',
+    },
     holdMs: config.cibaHold,
     stopping: stopping.signal,
     tellsApp: config.appBackendUrl !== undefined,
@@ -208,6 +217,7 @@ export async function startApp({
     deliveryRoutes(routes, context)
     ownSimulateRoutes(routes, context)
     startRoutes(routes, context)
+    linkRoutes(routes, context)
     liveRoutes(routes, context, hub)
     contactRoutes(routes, context)
     pushRoutes(routes, push)
@@ -225,8 +235,10 @@ export async function startApp({
     })
     adminFeedbackRoutes(scope as Server, context)
     adminAuditRoutes(scope as Server, { ...audit, stopping: stopping.signal })
+    adminLinkRoutes(scope as Server, context)
   })
   askRoutes(server, context)
+  clientLinkRoutes(server, context)
   simulateRoutes(server, context)
   await server.register(async (scope) =>
     listenRoutes(scope as Server, { ...context, listenRule: config.listen }),
@@ -257,6 +269,7 @@ export async function startApp({
       await sweepClients(tx, now())
       await deleteEndedJwts(tx, now())
       await sweepTallies(tx, now())
+      await deleteLinkCodes(tx, now() - DAY)
     })
     Promise.all([swept, tellApp()]).catch((fault) =>
       log.error('What has ended could not be cleared away.', fault),
@@ -326,6 +339,7 @@ const askRules = (config: Config) => ({
   longestLifeMs: config.cibaLongestLife,
   tokenLifeMs: config.cibaTokenLife,
   mostOpen: config.cibaMostOpen,
+  takesHandles: config.linkHandles !== 'hidden',
 })
 
 function feedbackSettings(config: Config) {

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { Temporal } from 'temporal-polyfill'
 import { DAY, HOUR, MINUTE, SECOND } from '#base/clock.ts'
+import { type Catalogue, readCatalogue } from '#clients/catalogue.ts'
 import type { ListenRule } from '#deliveries/listen.ts'
 import type { ProofRule } from '#deliveries/proof.ts'
 import type { Window } from '#http/limits.ts'
@@ -41,6 +43,24 @@ export function listenRule(given: string): ListenRule {
 export function proofRule(given: string): ProofRule {
   if (given === 'reachable' || given === 'challenge' || given === 'off') return given
   throw new Error('must be reachable, challenge or off')
+}
+
+export function linkHandles(given: string): 'hidden' | 'accepted' | 'told' {
+  if (given === 'hidden' || given === 'accepted' || given === 'told') return given
+  throw new Error('must be hidden, accepted or told')
+}
+
+/** JSON as it stands, or the path of a file of it. */
+export function scopeCatalogue(given: string): Catalogue {
+  return readCatalogue(given.trimStart().startsWith('{') ? given : fileAt(given))
+}
+
+function fileAt(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    throw new Error(`names a file that cannot be read: ${path}`)
+  }
 }
 
 export function databaseUrl(given: string): string {

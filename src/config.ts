@@ -12,6 +12,7 @@ import {
   duration,
   durationOrNone,
   flag,
+  linkHandles,
   list,
   listenRule,
   mailAddress,
@@ -22,6 +23,7 @@ import {
   proofRule,
   proxyUrl,
   pushSubject,
+  scopeCatalogue,
   smtpUrl,
   text,
   webhookSecret,
@@ -253,6 +255,29 @@ const settings = {
     fallback: '50/1s, 500/1m',
     about: 'Requests by CIBA of one client in each span of time.',
     example: '10/1s, 100/1m',
+  }),
+  scopes: always({
+    env: 'SCOPES',
+    parse: scopeCatalogue,
+    fallback: '{}',
+    about:
+      'Scopes in words, as users read them: JSON, or the path of a file of it. By scope a sentence, or one by language; "dangerous" marks those that can do harm.',
+    example: '{"orders": {"en": "Place and cancel orders", "dangerous": true}}',
+  }),
+  linkHandles: always({
+    env: 'LINK_HANDLES',
+    parse: linkHandles,
+    fallback: 'accepted',
+    about:
+      'Handles of users towards apps that they have linked. accepted: an app that knows one may ask by it; told: linking tells it; hidden: apps ask by their link alone.',
+    example: 'hidden',
+  }),
+  linkCodeLife: always({
+    env: 'LINK_CODE_LIFE',
+    parse: duration,
+    fallback: '10m',
+    about: 'How long a code is good by which a user links an app.',
+    example: '5m',
   }),
   tokenAudience: setting({
     env: 'TOKEN_AUDIENCE',

@@ -12,7 +12,7 @@ export interface Operation {
   tag: TagName
   access: Access
   /** Shape of the answer by status; null for one without a body, a media type for one that is no JSON. */
-  answers: Record<number, ShapeName | null | `${'text' | 'application'}/${string}`>
+  answers: Record<number, ShapeName | null | `${'text' | 'application' | 'image'}/${string}`>
   /** Noes besides those that come with the access and with a body. */
   refusals?: readonly RefusalCode[]
   /** Errors in Upstox's envelope; [status, code] for those that only this protocol has. */
@@ -32,6 +32,7 @@ export const tags = {
     'Ask many users, each of whom has linked the client (CIBA Core 1.0). For clients, by any library that knows it.',
   'Upstox login': 'The other calls of Upstox’s API that a client of it makes next.',
   'Signing in': 'Passkeys and sessions. For our own pages; may change in any release.',
+  Linking: 'Which users an app may ask: first contact always starts on the user’s side. For clients.',
   Approvals: 'What a user sees and decides. For our own pages; may change in any release.',
   'My apps': 'Apps of the user who is signed in, and their deliveries. For our own pages.',
   Operator:
@@ -56,6 +57,14 @@ const APP_FORM = [
   'redirect_wrong',
   'encryption_key_refused',
   'client_not_test',
+] as const satisfies RefusalCode[]
+const LINK_OFFER = [
+  'link_code_wrong',
+  'client_not_found',
+  'scope_refused',
+  'redirect_wrong',
+  'too_many_requests',
+  ...CLIENT_STATES,
 ] as const satisfies RefusalCode[]
 const OWN_REQUEST = ['request_not_found'] as const satisfies RefusalCode[]
 
@@ -142,6 +151,46 @@ export const operations: Record<string, Operation> = {
     access: 'anyone',
     answers: {},
     upstox: [[400, 'UDAPI1017']],
+  },
+  'POST /v1/links/codes': {
+    summary: 'Make a code by which a user links this app',
+    about:
+      'For where no browser can be sent to the link page. The user types it there, or reads it from the picture; it is good once, for some minutes.',
+    tag: 'Linking',
+    access: 'client',
+    answers: { 201: 'LinkCodeCard' },
+    refusals: ['client_not_initiator', 'scope_refused', 'too_many_requests', ...CLIENT_STATES],
+  },
+  'GET /v1/links/codes/{id}': {
+    summary: 'Read what became of a code',
+    tag: 'Linking',
+    access: 'client',
+    answers: { 200: 'LinkCodeStatus' },
+    refusals: ['link_not_found'],
+  },
+  'GET /v1/links/{id}': {
+    summary: 'Read a link',
+    about: 'By its `link_id`. One that the user has ended is not found.',
+    tag: 'Linking',
+    access: 'client',
+    answers: { 200: 'ClientLinkCard' },
+    refusals: ['link_not_found'],
+  },
+  'DELETE /v1/links/{id}': {
+    summary: 'End a link',
+    about: 'As if its user had unlinked the app: open requests are withdrawn, access ends.',
+    tag: 'Linking',
+    access: 'client',
+    answers: { 204: null },
+    refusals: ['link_not_found'],
+  },
+  'GET /v1/links/qr/{id}': {
+    summary: 'Draw the address of the link page of an app',
+    about: 'A QR code for the app’s own site. It tells nothing of whether there is such an app.',
+    tag: 'Linking',
+    access: 'anyone',
+    parameters: { id: 'Id of the app' },
+    answers: { 200: 'image/svg+xml' },
   },
   'GET /v1/requests/{id}': {
     summary: 'Read the status of a request',
@@ -536,6 +585,51 @@ export const operations: Record<string, Operation> = {
     answers: { 201: 'WhatsappLink' },
     refusals: ['channel_off', 'channel_unavailable'],
   },
+  'POST /v1/me/links/offer': {
+    summary: 'Read what linking an app would mean',
+    about: 'Of an app, or of a code that it showed. Nothing comes of reading it.',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'LinkOfferCard' },
+    refusals: LINK_OFFER,
+  },
+  'POST /v1/me/links/confirm': {
+    summary: 'Ask for the passkey that links an app',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'ConfirmOptions' },
+    refusals: ['approval_changed', ...LINK_OFFER],
+  },
+  'POST /v1/me/links': {
+    summary: 'Link an app',
+    about: 'From then on it may ask this user. Where they are linked, the scopes are added.',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 201: 'LinkDone' },
+    refusals: ['approval_changed', 'passkey_needed', 'assertion_refused', ...LINK_OFFER],
+  },
+  'POST /v1/me/links/decline': {
+    summary: 'Leave without linking',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'RedirectTo' },
+    refusals: LINK_OFFER,
+  },
+  'GET /v1/me/links': {
+    summary: 'List the apps that may ask',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 200: 'Links' },
+  },
+  'DELETE /v1/me/links/{id}': {
+    summary: 'Unlink an app',
+    about:
+      'It may not ask any more. What it asked is withdrawn, what is on its way to it is taken back, and its access ends.',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 204: null },
+    refusals: ['link_not_found'],
+  },
   'GET /v1/me/push': {
     summary: 'Read the key that a browser subscribes with',
     tag: 'Approvals',
@@ -905,6 +999,37 @@ export const operations: Record<string, Operation> = {
     access: 'anyone',
     answers: { 201: 'Made' },
     refusals: ['cross_origin', 'too_many_requests'],
+  },
+  'GET /v1/admin/users/{id}/links': {
+    summary: 'List the apps that a user has linked',
+    tag: 'Operator',
+    access: 'admin',
+    parameters: { id: 'Id or handle of the user' },
+    answers: { 200: 'AdminLinks' },
+    refusals: ['user_not_found', 'user_disabled'],
+  },
+  'GET /v1/admin/clients/{id}/links': {
+    summary: 'List the users who have linked an app',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 200: 'AdminLinkPage' },
+    refusals: ['client_not_found'],
+  },
+  'POST /v1/admin/clients/{id}/links': {
+    summary: 'Link an app in the place of a user',
+    about: 'For a user who has agreed elsewhere.',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 201: 'AdminLinkCard' },
+    refusals: ['client_not_found', 'scope_refused', 'user_not_found', 'user_disabled', ...CLIENT_STATES],
+  },
+  'DELETE /v1/admin/clients/{id}/links/{user}': {
+    summary: 'Unlink an app in the place of a user',
+    tag: 'Operator',
+    access: 'admin',
+    parameters: { user: 'Id or handle of the user' },
+    answers: { 204: null },
+    refusals: ['link_not_found', 'user_not_found', 'user_disabled'],
   },
   'GET /v1/admin/feedback': {
     summary: 'List feedback, newest first',

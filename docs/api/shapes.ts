@@ -494,6 +494,83 @@ const SigningSecret = Type.Object(
   { description: 'Shown this once.' },
 )
 
+const ScopeCard = of<contract.ScopeCard>()(
+  Type.Object({
+    scope: Type.String(),
+    texts: Type.Record(Type.String(), Type.String(), {
+      description: 'A plain sentence by language; empty where the operator gave none',
+    }),
+    dangerous: Type.Boolean({ description: 'Whoever has it can do harm that is hard to undo' }),
+  }),
+)
+const LinkOfferCard = of<contract.LinkOfferCard>()(
+  Type.Object({
+    client: App,
+    icon: OrNull(Text('Address of its picture')),
+    purpose: OrNull(Type.String()),
+    developer: OrNull(Type.Object({ name: OrNull(Type.String()) })),
+    reviewed_at: OrNull(Time('When the operator accepted it')),
+    scopes: Type.Array(ScopeCard),
+    token_life: Type.Integer({ description: 'Seconds that each access lasts at most' }),
+    known: OrNull(Type.Object({ linked_at: Time('When it was linked'), scopes: Type.Array(Type.String()) })),
+    blocked_at: OrNull(Time('When the user reported it')),
+    shown: Text('Stands for all of it; who agrees sends it back'),
+  }),
+)
+const LinkDone = of<contract.LinkDone>()(
+  Type.Object({
+    link_id: Text('By what the app knows this user from now on'),
+    client: App,
+    redirect_to: OrNull(Text('Where the browser goes, if the app had sent it')),
+  }),
+)
+const LinkCard = of<contract.LinkCard>()(
+  Type.Object({
+    client: App,
+    icon: OrNull(Text('Address of its picture')),
+    linked_at: Time('When it was linked'),
+    scopes: Type.Array(ScopeCard),
+    last_asked_at: OrNull(Time('When it last asked')),
+    last_approved_at: OrNull(Time('When it last had a yes')),
+  }),
+)
+const LinkId = Text('By what the app knows this user; a `login_hint`')
+const AdminLinkCard = of<contract.AdminLinkCard>()(
+  Type.Object({
+    link_id: LinkId,
+    user_id: Type.String(),
+    client_id: Type.String(),
+    client_name: Type.String(),
+    scope: Text('Words apart by spaces'),
+    linked_at: Time('When it was linked'),
+  }),
+)
+const ClientLinkCard = of<contract.ClientLinkCard>()(
+  Type.Object({
+    link_id: LinkId,
+    scope: Text('Words apart by spaces'),
+    linked_at: Time('When it was linked'),
+  }),
+)
+const LinkCodeCard = of<contract.LinkCodeCard>()(
+  Type.Object({
+    id: Text('Tells what became of it'),
+    code: Text('Eight characters, for the user to type; given this once'),
+    url: Text('Opens the page with the code in it'),
+    qr_svg: Text('The same address as a picture: the text of an SVG'),
+    expires_at: Time('When it ends'),
+  }),
+)
+const LinkCodeStatus = of<contract.LinkCodeStatus>()(
+  Type.Object({
+    id: Type.String(),
+    status: oneOf('open', 'linked', 'declined', 'expired'),
+    link_id: OrNull(LinkId),
+    scope: OrNull(Text('What the user agreed to, words apart by spaces')),
+    expires_at: Time('When it ends'),
+  }),
+)
+
 const FeedbackCard = of<contract.FeedbackCard>()(
   Type.Object({
     id: Type.String(),
@@ -702,6 +779,18 @@ export const shapes = {
   TrialCard,
   SigningSecret,
   NewUser,
+  ScopeCard,
+  LinkOfferCard,
+  LinkDone,
+  LinkCard,
+  Links: List('links', LinkCard),
+  AdminLinkCard,
+  AdminLinks: List('links', AdminLinkCard),
+  AdminLinkPage: Page('links', AdminLinkCard),
+  ClientLinkCard,
+  LinkCodeCard,
+  LinkCodeStatus,
+  RedirectTo: Type.Object({ redirect_to: OrNull(Text('Where the browser goes, if the app had sent it')) }),
   FeedbackCard,
   Feedback: Page('feedback', FeedbackCard),
   AdminUserCard,

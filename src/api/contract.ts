@@ -398,6 +398,101 @@ export interface TrialCard {
   response: string | null
 }
 
+/** A scope in words. */
+export interface ScopeCard {
+  scope: string
+  /** A plain sentence by language; empty where the operator gave none. */
+  texts: Record<string, string>
+  /** Whoever has it can do harm that is hard to undo. */
+  dangerous: boolean
+}
+
+/** How a user came to the link page; either an app or a code. */
+export interface LinkAskForm {
+  client_id?: string
+  code?: string
+  /** Words apart by spaces; all that the app is registered for, if not said. */
+  scope?: string
+  redirect_uri?: string
+  state?: string
+}
+
+/** What linking an app would mean. Nothing comes of reading it. */
+export interface LinkOfferCard {
+  client: { id: string; name: string }
+  icon: string | null
+  purpose: string | null
+  /** Whose app it is; null: the operator registered it. */
+  developer: { name: string | null } | null
+  /** When the operator accepted it; null if nobody looked. */
+  reviewed_at: number | null
+  /** Dangerous ones first. */
+  scopes: ScopeCard[]
+  /** Seconds that each access lasts at most. */
+  token_life: number
+  /** The link there is already. */
+  known: { linked_at: number; scopes: string[] } | null
+  /** The user reported and blocked it then; linking it ends that. */
+  blocked_at: number | null
+  /** Stands for all of it; who agrees sends it back. */
+  shown: string
+}
+
+/** `link_id` is by what the app knows this user from now on. */
+export interface LinkDone {
+  link_id: string
+  client: { id: string; name: string }
+  redirect_to: string | null
+}
+
+/** An app that may ask this user. */
+export interface LinkCard {
+  client: { id: string; name: string }
+  icon: string | null
+  linked_at: number
+  scopes: ScopeCard[]
+  last_asked_at: number | null
+  last_approved_at: number | null
+}
+
+/** A link as the operator sees it. */
+export interface AdminLinkCard {
+  link_id: string
+  user_id: string
+  client_id: string
+  client_name: string
+  scope: string
+  linked_at: number
+}
+
+/** A link as its app sees it. */
+export interface ClientLinkCard {
+  link_id: string
+  scope: string
+  linked_at: number
+}
+
+/** A code that its app shows to a user; the code is given this once. */
+export interface LinkCodeCard {
+  id: string
+  code: string
+  /** Opens the page with the code in it. */
+  url: string
+  /** The same address as a picture (SVG text). */
+  qr_svg: string
+  expires_at: number
+}
+
+/** What became of a code. */
+export interface LinkCodeStatus {
+  id: string
+  status: 'open' | 'linked' | 'declined' | 'expired'
+  /** With `linked`, unless it was unlinked since. */
+  link_id: string | null
+  scope: string | null
+  expires_at: number
+}
+
 /** What somebody told the people who run the server. */
 export interface FeedbackCard {
   id: string

@@ -33,6 +33,8 @@ const refusals = {
   icon_not_found: 'This app has no icon.',
   input_invalid: 'The call is not of the form that this address takes.',
   last_operator: 'You are the only operator. Give the role to somebody else first.',
+  link_code_wrong: 'The code is wrong, was used before, or is too old. Ask the app for a new one.',
+  link_not_found: 'There is no such link.',
   last_passkey: 'This is the only passkey of the account. Add another one before you remove it.',
   last_secret: 'This is the only secret of the app. Make a new one before you remove it.',
   notice_settings_wrong: 'These settings cannot be kept.',

@@ -34,6 +34,8 @@ export type IdPrefix =
   | 'lst'
   | 'fbk'
   | 'ans'
+  | 'lnk'
+  | 'lkc'
 
 /** An id of ours: a type prefix and a UUIDv7 without its dashes. */
 export const newId = (prefix: IdPrefix): string => `${prefix}_${uuidv7().replaceAll('-', '')}`

@@ -468,6 +468,8 @@ export const deleteEndedJwts = (tx: Transaction, now: number) =>
 export interface ClientLink {
   userId: string
   clientId: string
+  /** By which the client knows the user. No two clients have the same, and a new linking brings a new one. */
+  subject: string
   /** What the user lets it ask for at most, words apart by spaces. */
   scopes: string
   linkedAt: number
@@ -475,11 +477,21 @@ export interface ClientLink {
 
 /** Undefined when the two are linked already. */
 export const insertLink = (tx: Transaction, each: ClientLink) =>
-  tx.one<{ userId: string }>(sql`
-    insert into client_links (user_id, client_id, scopes, linked_at)
-    values (${each.userId}, ${each.clientId}, ${each.scopes}, ${each.linkedAt})
+  tx.one<ClientLink>(sql`
+    insert into client_links (user_id, client_id, subject, scopes, linked_at)
+    values (${each.userId}, ${each.clientId}, ${each.subject}, ${each.scopes}, ${each.linkedAt})
     on conflict do nothing
-    returning user_id`)
+    returning user_id, client_id, subject, scopes, linked_at`)
+
+export const setLinkScopes = (tx: Transaction, { userId, clientId, scopes }: ClientLink) =>
+  tx.run(sql`
+    update client_links set scopes = ${scopes} where user_id = ${userId} and client_id = ${clientId}`)
+
+/** Undefined when the two are not linked. */
+export const deleteLink = (tx: Transaction, userId: string, clientId: string) =>
+  tx.one<ClientLink>(sql`
+    delete from client_links where user_id = ${userId} and client_id = ${clientId}
+    returning user_id, client_id, subject, scopes, linked_at`)
 
 export async function linkOf(
   db: Database,
@@ -487,13 +499,93 @@ export async function linkOf(
   clientId: string,
 ): Promise<ClientLink | undefined> {
   const [link] = await db.read<ClientLink>(sql`
-    select user_id, client_id, scopes, linked_at
+    select user_id, client_id, subject, scopes, linked_at
       from client_links where user_id = ${userId} and client_id = ${clientId}`)
+  return link
+}
+
+/** By what the client knows; undefined also for what another client knows. */
+export async function linkBySubject(
+  db: Database,
+  clientId: string,
+  subject: string,
+): Promise<ClientLink | undefined> {
+  const [link] = await db.read<ClientLink>(sql`
+    select user_id, client_id, subject, scopes, linked_at
+      from client_links where client_id = ${clientId} and subject = ${subject}`)
   return link
 }
 
 /** The same inside a transaction. Others that ask of the same pair wait until it ends. */
 export const lockLink = (tx: Transaction, userId: string, clientId: string) =>
   tx.one<ClientLink>(sql`
-    select user_id, client_id, scopes, linked_at
+    select user_id, client_id, subject, scopes, linked_at
       from client_links where user_id = ${userId} and client_id = ${clientId} /* for update */`)
+
+/** The newest first. */
+export const linksOfUser = (db: Database, userId: string) =>
+  db.read<ClientLink>(sql`
+    select user_id, client_id, subject, scopes, linked_at
+      from client_links where user_id = ${userId} order by linked_at desc, client_id`)
+
+/** In the order of their subjects, the oldest first; `after` is the subject that the last page ended with. */
+export const linksOfClient = (db: Database, clientId: string, after: string, limit: number) =>
+  db.read<ClientLink>(sql`
+    select user_id, client_id, subject, scopes, linked_at
+      from client_links where client_id = ${clientId} and subject > ${after} order by subject limit ${limit}`)
+
+// Codes by which a link is begun elsewhere
+
+export interface LinkCode {
+  id: string
+  clientId: string
+  /** What is asked for, words apart by spaces. */
+  scopes: string
+  state: 'open' | 'linked' | 'declined'
+  userId: string | null
+  expiresAt: number
+}
+
+export const insertLinkCode = (
+  tx: Transaction,
+  each: Omit<LinkCode, 'state' | 'userId'> & { mac: string; createdAt: number },
+) =>
+  tx.one<{ id: string }>(sql`
+    insert into link_codes (id, mac, client_id, scopes, state, created_at, expires_at)
+    values (${each.id}, ${each.mac}, ${each.clientId}, ${each.scopes}, 'open', ${each.createdAt}, ${each.expiresAt})
+    on conflict do nothing
+    returning id`)
+
+export async function openLinkCode(db: Database, mac: string, now: number): Promise<LinkCode | undefined> {
+  const [code] = await db.read<LinkCode>(sql`
+    select id, client_id, scopes, state, user_id, expires_at
+      from link_codes where mac = ${mac} and state = 'open' and expires_at > ${now}`)
+  return code
+}
+
+export async function linkCodeById(
+  db: Database,
+  clientId: string,
+  id: string,
+): Promise<LinkCode | undefined> {
+  const [code] = await db.read<LinkCode>(sql`
+    select id, client_id, scopes, state, user_id, expires_at
+      from link_codes where id = ${id} and client_id = ${clientId}`)
+  return code
+}
+
+/** Uses a code up. Of two who come at the same moment one gets it, the other `undefined`. */
+export const settleLinkCode = (
+  tx: Transaction,
+  mac: string,
+  { state, userId }: { state: 'linked' | 'declined'; userId: string | null },
+  now: number,
+) =>
+  tx.one<LinkCode>(sql`
+    update link_codes set state = ${state}, user_id = ${userId}
+     where mac = ${mac} and state = 'open' and expires_at > ${now}
+    returning id, client_id, scopes, state, user_id, expires_at`)
+
+/** Those that ended before a time. */
+export const deleteLinkCodes = (tx: Transaction, before: number) =>
+  tx.run(sql`delete from link_codes where expires_at < ${before}`)

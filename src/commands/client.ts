@@ -15,6 +15,7 @@ const HELP = `Usage: countersign client add --individual USER_ID | --initiator  
                              [--notifier URL] [--encryption-key FILE] [--redirect URL] [--postback URL]
                              [--purpose TEXT] [--test [--simulate OUTCOME]] [--json]
        countersign client tls CLIENT_ID …        (“countersign client tls --help” tells more)
+       countersign client link|unlink CLIENT_ID USER
 
 Registers an app and prints its id and secrets, this once.
 
@@ -41,6 +42,7 @@ Registers an app and prints its id and secrets, this once.
 /** `countersign client …` */
 export async function run(args: string[]): Promise<number> {
   if (args[0] === 'tls') return (await import('./client-tls.ts')).run(args.slice(1))
+  if (args[0] === 'link' || args[0] === 'unlink') return (await import('./client-link.ts')).run(args)
   const words = readWords(args, HELP, {
     individual: { type: 'string' },
     initiator: { type: 'boolean' },

@@ -29,6 +29,8 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   last_passkey: 409,
   last_secret: 409,
   not_operator: 403,
+  link_code_wrong: 404,
+  link_not_found: 404,
   not_signed_in: 401,
   passkey_needed: 403,
   own_account: 409,

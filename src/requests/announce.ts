@@ -44,7 +44,7 @@ export async function announce(
   { id, clientId, userId, protocol, delivery, state, expiresAt }: TokenRequest,
   now: number,
 ): Promise<void> {
-  if (state === 'pending' || state === 'withdrawn') return
+  if (state === 'pending') return
   const write = settlings?.[protocol]
   const initiator = await initiatorInside(tx, clientId)
   // Registered for another mode meanwhile: there is nowhere to tell it.

@@ -1,8 +1,10 @@
 import { SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import { hashSecret } from '#base/secrets.ts'
+import { isLinkSubject } from '#clients/links.ts'
 import { scopeList } from '#clients/scopes.ts'
-import { type Client, type Initiator, linkOf, lockLink } from '#clients/store.ts'
+import { type Client, type Initiator, linkBySubject, linkOf, lockLink } from '#clients/store.ts'
+import type { Database } from '#store/database.ts'
 import { type User, userByHandle, userById } from '#users/store.ts'
 import { fitBindingMessage } from './binding-message.ts'
 import type { RequestContext } from './context.ts'
@@ -12,7 +14,10 @@ import { isBlocked } from './standing.ts'
 import { countPending, insertHandle } from './store.ts'
 import type { Terms } from './terms.ts'
 
-/** How an initiator names whom it asks: by a handle as a person would type it, or by the id that tokens name. */
+/**
+ * How an initiator names whom it asks: by what it knows them by since they linked it, by a handle as a person would type
+ * it, or by the id that tokens name.
+ */
 export type Hint = { handle: string } | { userId: string }
 
 export interface InitiatorAsk {
@@ -41,6 +46,8 @@ export interface AskRules {
   tokenLifeMs: number
   /** Requests of one client to one user that may wait at a time. */
   mostOpen: number
+  /** Whether a client may name a user by their handle, besides by their link. */
+  takesHandles: boolean
 }
 
 export interface AskContext extends RequestContext {
@@ -113,13 +120,14 @@ function requireScopes(scope: string, registered: string): string[] {
   return scopes
 }
 
-async function findLinked({ db }: AskContext, hint: Hint, clientId: string, scopes: string[]): Promise<User> {
-  const user =
-    'userId' in hint
-      ? await userById(db, hint.userId)
-      : ((await userByHandle(db, hint.handle)) ?? (await userById(db, hint.handle)))
-  const link = await linkOf(db, user?.id ?? '', clientId)
-  const hasBlocked = await isBlocked(db, { userId: user?.id ?? '', clientId })
+async function findLinked(
+  context: AskContext,
+  hint: Hint,
+  clientId: string,
+  scopes: string[],
+): Promise<User> {
+  const { user, link } = await whomOf(context, hint, clientId)
+  const hasBlocked = await isBlocked(context.db, { userId: user?.id ?? '', clientId })
   const isReachable = user?.state === 'active' && link !== undefined && !hasBlocked
   if (!isReachable) throw new Refusal('hint_unknown')
   const granted = new Set(scopeList(link.scopes))
@@ -127,6 +135,24 @@ async function findLinked({ db }: AskContext, hint: Hint, clientId: string, scop
     throw new Refusal('scope_refused', { detail: 'The user has not linked this app for one of the scopes.' })
   }
   return user
+}
+
+/** For each form of a hint the same look-ups, whoever it names. */
+async function whomOf({ db, askRules }: AskContext, hint: Hint, clientId: string) {
+  const text = 'userId' in hint ? hint.userId : hint.handle
+  if (isLinkSubject(text)) {
+    const link = await linkBySubject(db, clientId, text)
+    return { user: await userById(db, link?.userId ?? ''), link }
+  }
+  const user = 'userId' in hint ? await userById(db, text) : await userByName(db, text)
+  const link = await linkOf(db, user?.id ?? '', clientId)
+  const isTaken = 'userId' in hint || askRules.takesHandles
+  return { user: isTaken ? user : undefined, link }
+}
+
+async function userByName(db: Database, text: string): Promise<User | undefined> {
+  const [byHandle, byId] = await Promise.all([userByHandle(db, text), userById(db, text)])
+  return byHandle ?? byId
 }
 
 const lifeOf = (requested: number | undefined, { lifeMs, longestLifeMs }: AskRules): number =>

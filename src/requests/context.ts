@@ -20,7 +20,7 @@ export interface Settling {
   /** The `auth_req_id`. */
   handle: string
   kind: 'ping' | 'push_error'
-  outcome: 'approved' | 'rejected' | 'expired'
+  outcome: 'approved' | 'rejected' | 'expired' | 'withdrawn'
 }
 
 /** Writes the body of a delivery in a protocol's shape. */

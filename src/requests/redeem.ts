@@ -1,7 +1,7 @@
 import { recordEvent } from '#audit/events.ts'
 import { SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
-import { clientInside } from '#clients/store.ts'
+import { clientInside, lockLink } from '#clients/store.ts'
 import type { Transaction } from '#store/database.ts'
 import { halfHash } from '#tokens/id-token.ts'
 import { keepToken } from '#tokens/issue.ts'
@@ -67,6 +67,9 @@ async function look(tx: Transaction, context: AskContext, requestId: string, pol
   if (state === 'expired' || request.expiresAt + FETCH_GRACE_MS <= now) {
     return { refusal: new Refusal('request_expired') }
   }
+  // Unlinked since then, or unlinked and linked anew: what was approved before is over.
+  const link = await lockLink(tx, request.userId, request.clientId)
+  if (!link || link.linkedAt > request.requestedAt) return { refusal: new Refusal('request_rejected') }
   return { granted: await redeem(tx, context, request, now) }
 }
 

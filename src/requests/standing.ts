@@ -94,6 +94,23 @@ export async function unblockClient(tx: Transaction, { userId, clientId }: Pair,
   await recordEvent(tx, { kind: 'client_unblocked', actor: 'user', userId, clientId, at })
 }
 
+/** Since when; undefined if it is not. */
+export async function blockedSince(db: Database, { userId, clientId }: Pair): Promise<number | undefined> {
+  const [standing] = await db.read<{ blockedAt: number }>(sql`
+    select blocked_at from client_standings
+     where user_id = ${userId} and client_id = ${clientId} and blocked_at is not null`)
+  return standing?.blockedAt
+}
+
+/** Whoever links an app begins anew with it: pauses and a block are over. */
+export async function welcomeAnew(tx: Transaction, { userId, clientId }: Pair, at: number) {
+  const standing = await standingOf(tx, { userId, clientId })
+  if (!standing) return
+  await noteApproval(tx, { userId, clientId })
+  if (standing.blockedAt === null) return
+  await recordEvent(tx, { kind: 'client_unblocked', actor: 'user', userId, clientId, at })
+}
+
 export const blockedClients = (db: Database, userId: string) =>
   db.read<{ clientId: string; blockedAt: number }>(sql`
     select client_id, blocked_at from client_standings

@@ -180,6 +180,22 @@ export const pendingInside = (tx: Transaction, userId: string) =>
   tx.all<PendingRef>(sql`
     select id, user_id, client_id from token_requests where user_id = ${userId} and state = 'pending'`)
 
+export const pendingOfPair = (tx: Transaction, userId: string, clientId: string) =>
+  tx.all<PendingRef & Pick<TokenRequest, 'delivery'>>(sql`
+    select id, user_id, client_id, delivery from token_requests
+     where user_id = ${userId} and client_id = ${clientId} and state = 'pending'`)
+
+/** When each client last asked a user, and when it last had a yes. */
+export const lastAsksOf = (db: Database, userId: string) =>
+  db.read<{ clientId: string; askedAt: number; approvedAt: number | null }>(sql`
+    select client_id, max(requested_at) as asked_at, max(approved_at) as approved_at
+      from (select client_id, requested_at, null as approved_at
+              from token_requests where user_id = ${userId} and state = 'pending'
+             union all
+            select client_id, requested_at, case when state = 'approved' then settled_at end
+              from token_requests where user_id = ${userId} and state <> 'pending') as asks
+     group by client_id`)
+
 type PendingRef = Pick<TokenRequest, 'id' | 'userId' | 'clientId'>
 
 export const settledOfUser = (db: Database, userId: string, state: Settled, before: string, limit: number) =>

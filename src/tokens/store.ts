@@ -67,6 +67,12 @@ export const activeTokensOfRequest = (tx: Transaction, requestId: string) =>
 
 // Signing keys
 
+/** What a client has of a user now. */
+export const activeTokensOfPair = (tx: Transaction, userId: string, clientId: string, now: number) =>
+  tx.all<{ id: string; requestId: string }>(sql`
+    select id, request_id from tokens
+     where user_id = ${userId} and client_id = ${clientId} and state = 'active' and expires_at > ${now}`)
+
 export interface SigningKeyRow {
   id: string
   publicJwk: string

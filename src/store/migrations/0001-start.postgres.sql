@@ -182,10 +182,29 @@ create index spent_jwts_ends on spent_jwts (ends_at);
 create table client_links (
   user_id text collate "C" not null references users (id),
   client_id text collate "C" not null references clients (id),
+  -- By which the client knows the user: another one for each client, and for each linking.
+  subject text collate "C" not null unique,
   scopes text collate "C" not null,
   linked_at bigint not null,
   primary key (user_id, client_id)
 );
+create index links_of_client on client_links (client_id, subject);
+
+-- Codes by which a user links an app where no browser can be sent: typed in, or read from a picture. Each is good once.
+create table link_codes (
+  id text collate "C" primary key,
+  -- Keyed: a code is too short for a hash that anybody can make.
+  mac text collate "C" not null unique,
+  client_id text collate "C" not null references clients (id),
+  scopes text collate "C" not null,
+  state text collate "C" not null check (state in ('open', 'linked', 'declined')),
+  -- Who linked it by this code.
+  user_id text collate "C",
+  created_at bigint not null,
+  expires_at bigint not null,
+  check ((state = 'linked') = (user_id is not null))
+);
+create index link_codes_by_end on link_codes (expires_at);
 
 -- requests
 create table token_requests (

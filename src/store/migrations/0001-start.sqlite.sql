@@ -181,10 +181,29 @@ create index spent_jwts_ends on spent_jwts (ends_at);
 create table client_links (
   user_id text not null references users (id),
   client_id text not null references clients (id),
+  -- By which the client knows the user: another one for each client, and for each linking.
+  subject text not null unique,
   scopes text not null,
   linked_at integer not null,
   primary key (user_id, client_id)
 ) strict, without rowid;
+create index links_of_client on client_links (client_id, subject);
+
+-- Codes by which a user links an app where no browser can be sent: typed in, or read from a picture. Each is good once.
+create table link_codes (
+  id text primary key,
+  -- Keyed: a code is too short for a hash that anybody can make.
+  mac text not null unique,
+  client_id text not null references clients (id),
+  scopes text not null,
+  state text not null check (state in ('open', 'linked', 'declined')),
+  -- Who linked it by this code.
+  user_id text,
+  created_at integer not null,
+  expires_at integer not null,
+  check ((state = 'linked') = (user_id is not null))
+) strict, without rowid;
+create index link_codes_by_end on link_codes (expires_at);
 
 -- requests
 create table token_requests (
