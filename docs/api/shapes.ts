@@ -513,6 +513,7 @@ const LinkOfferCard = of<contract.LinkOfferCard>()(
     scopes: Type.Array(ScopeCard),
     token_life: Type.Integer({ description: 'Seconds that each access lasts at most' }),
     known: OrNull(Type.Object({ linked_at: Time('When it was linked'), scopes: Type.Array(Type.String()) })),
+    told_handle: OrNull(Text('Handle of the user, where linking tells it to the app')),
     blocked_at: OrNull(Time('When the user reported it')),
     shown: Text('Stands for all of it; who agrees sends it back'),
   }),

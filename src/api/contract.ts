@@ -432,6 +432,8 @@ export interface LinkOfferCard {
   token_life: number
   /** The link there is already. */
   known: { linked_at: number; scopes: string[] } | null
+  /** The handle of the user, where linking tells it to the app. */
+  told_handle: string | null
   /** The user reported and blocked it then; linking it ends that. */
   blocked_at: number | null
   /** Stands for all of it; who agrees sends it back. */

@@ -93,7 +93,7 @@ export function linkRoutes(server: Server, context: LinkContext & { steady: () =
   }
 
   async function offerCard(offer: LinkOffer): Promise<LinkOfferCard> {
-    const { client, words, developer, reviewedAt, tokenLifeMs, known, blockedAt, shown } = offer
+    const { client, words, developer, reviewedAt, tokenLifeMs, known, toldHandle, blockedAt, shown } = offer
     return {
       client: { id: client.id, name: client.name },
       icon: await iconOf(client.id),
@@ -103,6 +103,7 @@ export function linkRoutes(server: Server, context: LinkContext & { steady: () =
       scopes: scopeCards(words),
       token_life: Math.floor(tokenLifeMs / SECOND),
       known: known && { linked_at: known.linkedAt, scopes: known.scopes },
+      told_handle: toldHandle,
       blocked_at: blockedAt,
       shown,
     }

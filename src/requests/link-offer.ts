@@ -47,6 +47,8 @@ export interface LinkOffer {
   tokenLifeMs: number
   /** The link there is already. */
   known: { linkedAt: number; scopes: string[] } | null
+  /** The handle, where linking tells it to the app. */
+  toldHandle: string | null
   /** The user reported it then. */
   blockedAt: number | null
   /** Stands for all of it: whoever agrees says to what. */
@@ -69,8 +71,9 @@ export async function offerLink(context: LinkContext, userId: string, ask: LinkA
   if (ask.redirectUrl !== undefined && ask.redirectUrl !== client.redirectUrl)
     throw new Refusal('redirect_wrong')
 
-  const [owner, review, link, blockedAt] = await Promise.all([
+  const [owner, user, review, link, blockedAt] = await Promise.all([
     client.userId === null ? undefined : userById(db, client.userId),
+    linkRules.tellsHandles ? userById(db, userId) : undefined,
     reviewOfClient(db, client.id),
     linkOf(db, userId, client.id),
     blockedSince(db, { userId, clientId: client.id }),
@@ -83,6 +86,7 @@ export async function offerLink(context: LinkContext, userId: string, ask: LinkA
     reviewedAt: review?.reviewedAt ?? null,
     tokenLifeMs: tokenLifeOf(client, askRules.tokenLifeMs),
     known: link ? { linkedAt: link.linkedAt, scopes: scopeList(link.scopes) } : null,
+    toldHandle: user?.handle ?? null,
     blockedAt: blockedAt ?? null,
   }
   return { ...offer, shown: shownOf(offer, ask) }
@@ -102,6 +106,7 @@ const shownOf = (offer: Omit<LinkOffer, 'shown'>, { redirectUrl }: LinkAsk): str
       reviewed_at: offer.reviewedAt,
       scopes: offer.words.map(({ scope, texts, isDangerous }) => [scope, texts, isDangerous]),
       token_life: offer.tokenLifeMs,
+      told_handle: offer.toldHandle,
       redirect_url: redirectUrl ?? null,
     }),
     'base64url',

@@ -4,7 +4,6 @@ import { codeMac } from '#clients/link-codes.ts'
 import { linkUser } from '#clients/links.ts'
 import { type ClientLink, settleLinkCode } from '#clients/store.ts'
 import { confirmOptions, requireConfirmation } from '#users/confirm.ts'
-import { userById } from '#users/store.ts'
 import { type LinkAsk, type LinkContext, type LinkOffer, offerLink } from './link-offer.ts'
 import { redirectWith } from './redirect.ts'
 import { welcomeAnew } from './standing.ts'
@@ -31,7 +30,7 @@ export async function agreeToLink(
   ask: LinkAsk,
   { shown, credential }: { shown: string; credential: AuthenticationResponseJSON | undefined },
 ): Promise<{ link: ClientLink; redirectTo: string | null }> {
-  const { db, now, vault, site, linkRules } = context
+  const { db, now, vault, site } = context
   const offer = await requireShown(context, userId, ask, shown)
   const confirm = await requireConfirmation(context, userId, subjectOf(offer), credential)
   const { id: clientId } = offer.client
@@ -44,11 +43,10 @@ export async function agreeToLink(
     await welcomeAnew(tx, { userId, clientId }, now())
     return linkUser(tx, { clientId, userId, scopes: offer.scopes.join(' '), actor: 'user' }, now())
   })
-  const user = linkRules.tellsHandles ? await userById(db, userId) : undefined
   const answer = {
     link_id: link.subject,
     scope: link.scopes,
-    ...(user ? { login_hint: user.handle } : {}),
+    ...(offer.toldHandle === null ? {} : { login_hint: offer.toldHandle }),
     // Says whose answer it is (RFC 9207).
     iss: site.origin,
   }

@@ -21,6 +21,8 @@ const AlertsPage = later(() => import('../alerts/alerts.tsx').then((page) => pag
 const AppsPage = later(() => import('../console/pages.ts').then((page) => page.AppsPage))
 const NewAppPage = later(() => import('../console/pages.ts').then((page) => page.NewAppPage))
 const AppPage = later(() => import('../console/pages.ts').then((page) => page.AppPage))
+const LinkPage = later(() => import('../links/pages.ts').then((page) => page.LinkPage))
+const LinksPage = later(() => import('../links/pages.ts').then((page) => page.LinksPage))
 
 function Pages() {
   return (
@@ -37,6 +39,9 @@ function Pages() {
           <Route path="/apps/new" component={NewAppPage} />
           <Route path="/apps/:id" component={AppPage} />
           <Route path="/apps/:id/:part" component={AppPage} />
+          <Route path="/link" component={LinkPage} />
+          <Route path="/link/:id" component={LinkPage} />
+          <Route path="/links" component={LinksPage} />
           <Route path="/enrol" component={EnrolPage} />
           <Route path="/recover" component={RecoverPage} />
           <Route path="/sign-in" component={SignInPage} />

@@ -24,6 +24,7 @@ export function SecurityPage() {
       <p class="lead">{t('security.lead')}</p>
       <p class="links">
         <a href="/alerts">{t('alerts.title')}</a>
+        <a href="/links">{t('links.title')}</a>
       </p>
       <Passkeys />
       <RecoveryCodes />

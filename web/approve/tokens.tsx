@@ -21,6 +21,9 @@ export function TokensPage() {
                 {active.length ? t('tokens.lead', { count: active.length }) : t('tokens.empty')}
               </p>
               <TokenList tokens={active} reload={tokens.reload} />
+              <p class="links">
+                <a href="/links">{t('tokens.links')}</a>
+              </p>
               {ended.length > 0 && (
                 <details>
                   <summary>{t('tokens.ended', { count: ended.length })}</summary>

@@ -54,6 +54,9 @@ export async function chooseLanguage(wanted = ownLanguage() ?? navigator.languag
   document.documentElement.dir = t('language.direction')
 }
 
+/** The language that the texts are in. */
+export const languageNow = () => language
+
 /** Fetches the texts of the pages that are not part of the first load. */
 export const moreTexts = () => take(rests)
 
