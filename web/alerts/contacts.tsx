@@ -4,6 +4,7 @@ import { when } from '../ui/format.ts'
 import { Loaded, useLoad } from '../ui/load.tsx'
 import { TakeAway } from '../ui/take-away.tsx'
 import { t } from '../ui/text.ts'
+import { UseWhatsapp } from './whatsapp.tsx'
 
 /** Where this user is told that an app asks. */
 export function Contacts() {
@@ -22,20 +23,26 @@ export function Contacts() {
         )}
       </Loaded>
       {contacts.data?.contacts.length === 0 && <p class="quiet">{t('contacts.none')}</p>}
+      {contacts.data && <UseWhatsapp contacts={contacts.data.contacts} reload={contacts.reload} />}
     </section>
   )
 }
 
 function Contact({ contact, reload }: { contact: ContactCard; reload: () => Promise<void> }) {
   const { id, channel, address, label, state, created_at } = contact
-  const name = channel === 'whatsapp' ? t('contacts.whatsapp', { number: address ?? '' }) : deviceName(label)
+  const name =
+    channel === 'whatsapp'
+      ? t('contacts.whatsapp', { number: address ?? t('contacts.whatsapp.hidden') })
+      : deviceName(label)
   return (
     <li class="card row">
       <div>
         <bdi class="name">{name}</bdi>
         <p class="quiet">{t('contacts.added', { at: when(created_at) })}</p>
-        {state === 'suspended' && <p>{t('contacts.suspended')}</p>}
-        {state === 'unreachable' && <p>{t('contacts.unreachable')}</p>}
+        {state === 'suspended' && <p>{t('contacts.whatsapp.suspended')}</p>}
+        {state === 'unreachable' && (
+          <p>{channel === 'whatsapp' ? t('contacts.whatsapp.unreachable') : t('contacts.unreachable')}</p>
+        )}
       </div>
       <TakeAway
         label={t('action.remove')}

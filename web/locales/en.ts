@@ -216,9 +216,23 @@ export const en = {
   'contacts.title': 'Where you are told',
   'contacts.lead': 'When an app asks for access, a notice goes here. A notice never gives access by itself.',
   'contacts.whatsapp': 'WhatsApp, {number}',
+  'contacts.whatsapp.hidden': 'number hidden',
+  'contacts.whatsapp.use': 'Use WhatsApp',
+  'contacts.whatsapp.again': 'Connect WhatsApp again',
+  'contacts.whatsapp.send':
+    'Send us the message that is ready in WhatsApp, to {number}. It shows that the number is yours.',
+  'contacts.whatsapp.open': 'Open WhatsApp',
+  'contacts.whatsapp.consent':
+    'By sending it you agree to get messages from Countersign on WhatsApp when an app asks for access. To end it, send STOP there.',
+  'contacts.whatsapp.scan': 'WhatsApp is on another phone: scan this with it',
+  'contacts.whatsapp.words': 'the words to send',
+  'contacts.whatsapp.waiting': 'Waiting for your message. The code works until {at}.',
   'contacts.added': 'Added {at}.',
-  'contacts.suspended': 'Paused: you asked to stop, or your number or phone has changed.',
   'contacts.unreachable': 'Nothing arrives here any more.',
+  'contacts.whatsapp.suspended':
+    'Paused: you asked to stop, or your number or phone has changed. If the phone is yours, connect it again below.',
+  'contacts.whatsapp.unreachable':
+    'Nothing arrives here any more: WhatsApp may be gone from this phone, too old, or we are blocked. Put that right, then connect it again below; or be told on a device.',
   'contacts.remove.title': 'Stop telling you here?',
   'contacts.remove.text': '{name} will not be told any more when an app asks.',
   'contacts.remove.action': 'Stop telling',

@@ -210,9 +210,22 @@ export default {
   'contacts.title': 'आपको कहाँ सूचना मिलती है',
   'contacts.lead': 'जब कोई ऐप पहुँच माँगता है, तो सूचना यहाँ जाती है। सूचना अपने आप कभी पहुँच नहीं देती।',
   'contacts.whatsapp': 'WhatsApp, {number}',
+  'contacts.whatsapp.hidden': 'नंबर छिपा है',
+  'contacts.whatsapp.use': 'WhatsApp इस्तेमाल करें',
+  'contacts.whatsapp.again': 'WhatsApp फिर जोड़ें',
+  'contacts.whatsapp.send': 'WhatsApp में जो संदेश तैयार है, उसे हमें {number} पर भेजें। इससे पता चलता है कि नंबर आपका है।',
+  'contacts.whatsapp.open': 'WhatsApp खोलें',
+  'contacts.whatsapp.consent':
+    'इसे भेजकर आप सहमत होते हैं कि कोई ऐप पहुँच माँगे तो Countersign आपको WhatsApp पर संदेश भेजे। बंद करने के लिए वहाँ STOP भेजें।',
+  'contacts.whatsapp.scan': 'WhatsApp किसी और फ़ोन पर है: उससे इसे स्कैन करें',
+  'contacts.whatsapp.words': 'भेजने के शब्द',
+  'contacts.whatsapp.waiting': 'आपके संदेश का इंतज़ार है। कोड {at} तक चलेगा।',
   'contacts.added': '{at} जोड़ा गया।',
-  'contacts.suspended': 'रुका हुआ: आपने बंद करने को कहा, या आपका नंबर या फ़ोन बदल गया।',
   'contacts.unreachable': 'अब यहाँ कुछ नहीं पहुँचता।',
+  'contacts.whatsapp.suspended':
+    'रुका हुआ: आपने बंद करने को कहा, या आपका नंबर या फ़ोन बदल गया। फ़ोन आपका ही हो तो उसे नीचे फिर जोड़ें।',
+  'contacts.whatsapp.unreachable':
+    'अब यहाँ कुछ नहीं पहुँचता: हो सकता है इस फ़ोन पर WhatsApp न हो, पुराना हो, या हमें रोका गया हो। उसे ठीक करके नीचे फिर जोड़ें; या किसी डिवाइस पर सूचना लें।',
   'contacts.remove.title': 'यहाँ सूचना भेजना बंद करें?',
   'contacts.remove.text': 'किसी ऐप के माँगने पर {name} को अब सूचना नहीं मिलेगी।',
   'contacts.remove.action': 'सूचना बंद करें',
