@@ -91,7 +91,7 @@ test('the lives that are drawn hold every state that the store lets in, and no o
     const states = new Set(readWays(drawn).flatMap(({ from, to }) => [from, to]))
     // Nobody writes down that the time of a token is over; it is seen by the clock.
     if (life === 'token') states.delete('expired')
-    const [, body = ''] = new RegExp(`create table ${table} \\(([^;]+);`).exec(store) ?? []
+    const [, body = ''] = new RegExp(`create table ${table} \\(([\\s\\S]+?)\\n\\)`).exec(store) ?? []
     const [, list = ''] = /state in \(([^)]+)\)/.exec(body) ?? []
     const allowed = [...list.matchAll(/'(\w+)'/g)].map(([, state]) => state ?? '')
     assert.deepEqual([...states].toSorted(), allowed.toSorted(), life)
