@@ -361,6 +361,14 @@ const settings = {
     about: 'The number itself, which users write to when they connect their phone. Without it Meta is asked.',
     example: '+1 555 010 0199',
   }),
+  whatsappRate: always({
+    env: 'WHATSAPP_RATE',
+    parse: count,
+    fallback: '80',
+    about:
+      'Messages a second from this node. Meta begins with 80 for a number; nodes share it, so divide it by their count.',
+    example: '80',
+  }),
   whatsappAccessToken: setting({
     env: 'WHATSAPP_ACCESS_TOKEN',
     parse: text,
@@ -557,6 +565,7 @@ export function whatsappSettings(config: Config): WhatsappSettings | undefined {
     apiVersion: config.whatsappApiVersion,
     phoneNumberId: whatsappPhoneNumberId,
     number: config.whatsappNumber,
+    messagesPerSecond: config.whatsappRate,
     accessToken: whatsappAccessToken,
     appSecret: whatsappAppSecret,
     verifyToken: whatsappVerifyToken,

@@ -133,6 +133,37 @@ for (const { code, kind, waits, alerts } of codes) {
   })
 }
 
+for (const code of [0, 190, 10, 368, 131031, 131042, 131048]) {
+  test(`after code ${code} the channel rests: nothing more is sent, and it is said once`, async () => {
+    await using stage = await startStage()
+    stage.api.fail(code)
+    const first = await stage.failure()
+    assert.equal((await stage.failure()).kind, first.kind)
+    assert.equal(stage.api.calls.length, 1)
+    assert.equal(stage.log.length, 1)
+    assert.match(stage.log.join(), /rests for 10 minutes/)
+  })
+}
+
+test('messages leave no faster than the number may send', async () => {
+  await using stage = await startStage({ messagesPerSecond: 20 })
+  const startedAt = performance.now()
+  await Promise.all(Array.from({ length: 7 }, () => stage.send(newMessage())))
+  assert.ok(performance.now() - startedAt >= 290)
+})
+
+test('a message goes in the language of its user, where the template is approved in it', async () => {
+  const origin = 'https://sign.example.com'
+  const templates = [accessRequestTemplate(origin), accessRequestTemplate(origin, 'access_request_v1', 'hi')]
+  await using stage = await startStage({}, { templates })
+  await stage.send(newMessage({ language: 'hi' }))
+  await stage.send(newMessage({ language: 'ta' }))
+  assert.deepEqual(
+    stage.api.messages.map(({ language }) => language),
+    ['hi', 'en'],
+  )
+})
+
 test('the wait after the pair limit is at least 6 s, also when it is shortened by its jitter', async () => {
   await using stage = await startStage()
   stage.api.fail(131056)

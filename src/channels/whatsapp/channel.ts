@@ -17,6 +17,8 @@ export interface WhatsappSettings {
   phoneNumberId: string
   /** The number itself, digits alone; undefined: Meta is asked. */
   number?: string | undefined
+  /** What the number may send in a second, from this node; Meta begins with 80. */
+  messagesPerSecond?: number
   accessToken: string
   appSecret: string
   verifyToken: string

@@ -1,5 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { Agent, request } from 'undici'
-import { type Clock, MINUTE, steadyClock } from '#base/clock.ts'
+import { type Clock, MINUTE, SECOND, steadyClock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import { ChannelFailed } from '#notices/channel.ts'
 import type { WhatsappSettings } from './channel.ts'
@@ -23,18 +24,37 @@ export interface CloudApi {
 const LARGEST_ANSWER = 64 * 1024
 /** What goes wrong with each message is told once in so long. */
 const SAY_AGAIN_MS = 10 * MINUTE
+/** How long this node leaves Meta alone after an answer that every other message would get as well. */
+const REST_MS = 10 * MINUTE
 
-/** The operator names the address of the API, so it is dialled without the guard that addresses of strangers need. */
+/**
+ * Keeps to the pace of the number, and rests after an answer that all messages would get; both are known to this node
+ * alone. The operator names the address of the API, so it is dialled without the guard
+ * that addresses of strangers need.
+ */
 export function createCloudApi(
-  { apiUrl, apiVersion, phoneNumberId, accessToken }: WhatsappSettings,
+  { apiUrl, apiVersion, phoneNumberId, accessToken, messagesPerSecond = 80 }: WhatsappSettings,
   { log, steady = steadyClock }: { log: Log; steady?: Clock },
 ): CloudApi {
   const agent = new Agent({ maxResponseSize: LARGEST_ANSWER, allowH2: false })
   const url = `${apiUrl.replace(/\/+$/, '')}/${apiVersion}/${phoneNumberId}/messages`
   const saidAt = new Map<string, number>()
+  let resting: { kind: string; until: number } | undefined
+  let nextAt = Number.NEGATIVE_INFINITY
+
+  /** One message after the other, evenly: a burst above the rate is refused by Meta as a whole. */
+  async function turn(signal: AbortSignal) {
+    const at = Math.max(steady(), nextAt)
+    nextAt = at + SECOND / messagesPerSecond
+    const waitMs = at - steady()
+    if (waitMs > 1) await pause(waitMs, undefined, { signal })
+  }
 
   return {
     async post(body, signal) {
+      if (resting && steady() < resting.until)
+        throw new ChannelFailed(resting.kind, `WhatsApp rests after: ${resting.kind}.`)
+      await turn(signal)
       const answer = await request(url, {
         method: 'POST',
         dispatcher: agent,
@@ -45,12 +65,15 @@ export function createCloudApi(
       return readAnswer(answer.statusCode, await answer.body.text())
     },
     failureOf({ code, status }) {
-      const { kind, retryAfterMs, advice } = meaningOfAnswer(code, status)
+      const { kind, retryAfterMs, advice, stops } = meaningOfAnswer(code, status)
       const at = steady()
+      if (stops) resting = { kind, until: at + REST_MS }
       if (advice && at - (saidAt.get(kind) ?? Number.NEGATIVE_INFINITY) >= SAY_AGAIN_MS) {
         saidAt.set(kind, at)
         // Meta's own sentence stays out of the log: for a malformed access token it quotes the token.
-        log.warn('WhatsApp does not take our messages.', { kind, code, status, advice })
+        const saying = { kind, code, status, advice }
+        if (stops) log.error('WhatsApp rests for 10 minutes; other channels go on.', undefined, saying)
+        else log.warn('WhatsApp does not take our messages.', saying)
       }
       return new ChannelFailed(kind, `WhatsApp did not take the message: ${kind}.`, {
         retryAfterMs,

@@ -6,6 +6,8 @@ interface CodeMeaning {
   retryAfterMs?: number
   /** What the operator must do, where only they can. */
   advice?: string
+  /** Whether every other message would meet the same, so that the channel rests a while. */
+  stops?: true
 }
 
 /**
@@ -43,14 +45,14 @@ const TEMPLATE = 'Look at the message template in the WhatsApp Manager of Meta.'
 const SETUP = 'Check the COUNTERSIGN_WHATSAPP_* settings and that the number may write to this person.'
 
 const CODES = {
-  0: { kind: 'token_refused', advice: TOKEN },
+  0: { kind: 'token_refused', advice: TOKEN, stops: true },
   1: { kind: 'unavailable', retryAfterMs: 0 },
   2: { kind: 'unavailable', retryAfterMs: 0 },
   4: { kind: 'rate_limited', retryAfterMs: 60_000 },
-  10: { kind: 'permission_missing', advice: RIGHT },
+  10: { kind: 'permission_missing', advice: RIGHT, stops: true },
   100: { kind: 'misconfigured', advice: SETUP },
-  190: { kind: 'token_refused', advice: TOKEN },
-  368: { kind: 'account_locked', advice: ACCOUNT },
+  190: { kind: 'token_refused', advice: TOKEN, stops: true },
+  368: { kind: 'account_locked', advice: ACCOUNT, stops: true },
   80007: { kind: 'rate_limited', retryAfterMs: 60_000 },
   130429: { kind: 'rate_limited', retryAfterMs: 2_000 },
   131000: { kind: 'unavailable', retryAfterMs: 0 },
@@ -60,11 +62,11 @@ const CODES = {
   131021: { kind: 'misconfigured', advice: SETUP },
   131026: { kind: 'undeliverable' },
   131030: { kind: 'misconfigured', advice: SETUP },
-  131031: { kind: 'account_locked', advice: ACCOUNT },
-  131042: { kind: 'billing', advice: 'Settle the payment of the WhatsApp account with Meta.' },
+  131031: { kind: 'account_locked', advice: ACCOUNT, stops: true },
+  131042: { kind: 'billing', advice: 'Settle the payment of the WhatsApp account with Meta.', stops: true },
   // Only free text needs an open window; a template that meets this was not taken as one.
   131047: { kind: 'window_closed', advice: TEMPLATE },
-  131048: { kind: 'spam_limited', advice: ACCOUNT },
+  131048: { kind: 'spam_limited', advice: ACCOUNT, stops: true },
   131049: { kind: 'withheld' },
   // One message to one person in 6 s; the wait is shortened by up to a fifth where it is used.
   131056: { kind: 'pair_limited', retryAfterMs: 8_000 },

@@ -337,9 +337,8 @@ create table contacts (
   language text collate "C",
   -- The session that added it: when its user ends that session, the device is no longer told.
   session_id text collate "C",
-  -- When its user last wrote to us there, where they can, and when they were last written to.
+  -- When its user last wrote to us there, where they can.
   heard_at bigint,
-  written_at bigint,
   state text collate "C" not null check (state in ('active', 'suspended', 'unreachable')),
   created_at bigint not null,
   unique (channel, address)

@@ -336,9 +336,8 @@ create table contacts (
   language text,
   -- The session that added it: when its user ends that session, the device is no longer told.
   session_id text,
-  -- When its user last wrote to us there, where they can, and when they were last written to.
+  -- When its user last wrote to us there, where they can.
   heard_at integer,
-  written_at integer,
   state text not null check (state in ('active', 'suspended', 'unreachable')),
   created_at integer not null,
   unique (channel, address)
