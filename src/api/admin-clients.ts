@@ -37,6 +37,7 @@ const NewClient = Type.Object({
   token_endpoint_auth_method: Type.Optional(Type.String({ maxLength: 40 })),
   jwks: Type.Optional(Type.Object({ keys: Type.Array(Type.Object({}, { additionalProperties: true })) })),
   jwks_uri: Type.Optional(Type.String({ maxLength: 2_048 })),
+  backchannel_authentication_request_signing_alg: Type.Optional(Type.String({ maxLength: 10 })),
   scope: Type.Optional(Type.String({ maxLength: 2_000 })),
   links: Type.Optional(Type.Array(Printable(100), { maxItems: 100 })),
 })
@@ -166,6 +167,7 @@ const OF_INITIATORS = [
   'token_endpoint_auth_method',
   'jwks',
   'jwks_uri',
+  'backchannel_authentication_request_signing_alg',
   'scope',
   'links',
 ] as const
@@ -189,6 +191,7 @@ const initiatorForm = async (
   authMethod: body.token_endpoint_auth_method,
   jwks: body.jwks && JSON.stringify(body.jwks),
   jwksUrl: body.jwks_uri,
+  requestAlg: body.backchannel_authentication_request_signing_alg,
   scope: body.scope,
   links: await Promise.all((body.links ?? []).map(async (user) => (await findUser(context, user)).id)),
 })

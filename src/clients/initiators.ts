@@ -3,7 +3,7 @@ import { Refusal } from '#base/errors.ts'
 import { parseOutboundUrl, type UrlPolicy } from '#outbound/url.ts'
 import type { Transaction } from '#store/database.ts'
 import { whose } from './edit.ts'
-import { readJwks } from './jwks.ts'
+import { CLIENT_ALGS, type ClientAlg, readJwks } from './jwks.ts'
 import { linkUser } from './links.ts'
 import { type ClientForm, type ClientsContext, type NewClient, registerClient } from './register.ts'
 import { isScopeList, scopeList } from './scopes.ts'
@@ -30,6 +30,8 @@ export interface InitiatorForm {
   /** JSON text of a JWK Set of its public keys, or where one lies. */
   jwks?: string | undefined
   jwksUrl?: string | undefined
+  /** By what it signs its requests; none of them is signed if not said. */
+  requestAlg?: string | undefined
   /** Words apart by spaces; `openid` if not said. */
   scope?: string | undefined
   /** Id of the developer whose app it is. */
@@ -77,6 +79,7 @@ const keptOf = (known: Initiator | undefined) =>
     authMethod: known.authMethod,
     jwks: known.jwks ?? undefined,
     jwksUrl: known.jwksUrl ?? undefined,
+    requestAlg: known.requestAlg ?? undefined,
   }
 
 /** What its developer confirms by passkey: pushed results go there. */
@@ -116,6 +119,7 @@ function checkMetadata(form: InitiatorForm, policy: UrlPolicy): Omit<Initiator, 
     authMethod = 'client_secret_basic',
     jwks,
     jwksUrl,
+    requestAlg,
     scope = 'openid',
   } = form
   if (!isOneOf(DELIVERY_MODES, deliveryMode)) {
@@ -137,6 +141,12 @@ function checkMetadata(form: InitiatorForm, policy: UrlPolicy): Omit<Initiator, 
   if (authMethod === 'private_key_jwt' && !jwks && !jwksUrl) {
     return refuse('A client that authenticates by private_key_jwt needs a jwks or a jwks_uri.')
   }
+  if (requestAlg !== undefined && !isOneOf(CLIENT_ALGS, requestAlg)) {
+    return refuse(`Requests are signed by one of ${CLIENT_ALGS.join(', ')}.`)
+  }
+  if (requestAlg !== undefined && !jwks && !jwksUrl) {
+    return refuse('A client that signs its requests needs a jwks or a jwks_uri.')
+  }
   const scopes = scopeList(scope)
   return {
     deliveryMode: deliveryMode as DeliveryMode,
@@ -144,6 +154,7 @@ function checkMetadata(form: InitiatorForm, policy: UrlPolicy): Omit<Initiator, 
     authMethod: authMethod as AuthMethod,
     jwks: jwks ? readJwks(jwks) : null,
     jwksUrl: jwksUrl ? keysAddress(jwksUrl, policy) : null,
+    requestAlg: (requestAlg as ClientAlg | undefined) ?? null,
     scopes: (scopes.includes('openid') ? scopes : ['openid', ...scopes]).join(' '),
   }
 }

@@ -1,5 +1,6 @@
 import type { Database, Transaction } from '#store/database.ts'
 import { sql, twin } from '#store/sql.ts'
+import type { ClientAlg } from './jwks.ts'
 
 export const CLIENT_STATES = ['under_review', 'active', 'rejected', 'expired', 'disabled'] as const
 export type ClientState = (typeof CLIENT_STATES)[number]
@@ -417,16 +418,18 @@ export interface Initiator {
   /** JSON text of a JWK Set of its public keys, or where one lies; both null without. */
   jwks: string | null
   jwksUrl: string | null
+  /** By what it signs its requests, all of them; null: it signs none. */
+  requestAlg: ClientAlg | null
   /** All it may ever ask for, words apart by spaces. */
   scopes: string
 }
 
 export const insertInitiator = (tx: Transaction, each: Initiator) =>
   tx.run(sql`
-    insert into initiators (client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, scopes,
+    insert into initiators (client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, request_alg, scopes,
                             takes_user_code, token_format)
     values (${each.clientId}, ${each.deliveryMode}, ${each.notificationUrl}, ${each.authMethod}, ${each.jwks},
-            ${each.jwksUrl}, ${each.scopes}, 0, 'jwt')`)
+            ${each.jwksUrl}, ${each.requestAlg}, ${each.scopes}, 0, 'jwt')`)
 
 export const updateInitiator = (tx: Transaction, each: Initiator) =>
   tx.run(sql`
@@ -436,14 +439,14 @@ export const updateInitiator = (tx: Transaction, each: Initiator) =>
 
 export async function initiatorOf(db: Database, clientId: string): Promise<Initiator | undefined> {
   const [initiator] = await db.read<Initiator>(sql`
-    select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, scopes
+    select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, request_alg, scopes
       from initiators where client_id = ${clientId}`)
   return initiator
 }
 
 export const initiatorInside = (tx: Transaction, clientId: string) =>
   tx.one<Initiator>(sql`
-    select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, scopes
+    select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, request_alg, scopes
       from initiators where client_id = ${clientId}`)
 
 /** Undefined when a JWT of this `jti` was taken before, on whichever node. */

@@ -10,7 +10,7 @@ import { readWords, UsageError } from './usage.ts'
 
 const HELP = `Usage: countersign client add --individual USER_ID | --initiator  --name NAME
                              [--delivery poll|ping|push] [--notification URL] [--auth-method METHOD]
-                             [--jwks FILE|URL]
+                             [--jwks FILE|URL] [--request-alg ALG]
                              [--scope WORDS] [--link USER_ID]…
                              [--notifier URL] [--encryption-key FILE] [--redirect URL] [--postback URL]
                              [--purpose TEXT] [--test [--simulate OUTCOME]] [--json]
@@ -28,6 +28,7 @@ Registers an app and prints its id and secrets, this once.
   --auth-method METHOD  of an initiator: client_secret_basic (the default), client_secret_post
                         or private_key_jwt
   --jwks FILE|URL       of an initiator: its public keys, a JWK Set; or where one lies
+  --request-alg ALG     of an initiator: it signs each of its requests, by PS256 or ES256
   --scope WORDS         of an initiator: all it may ask for, in quotes, apart by spaces; openid if not given
   --link USER_ID        of an initiator: a user it may ask (id or handle); may be given more than once
   --encryption-key FILE a public key (JWK) that tokens are encrypted to, so that only its owner can read them
@@ -51,6 +52,7 @@ export async function run(args: string[]): Promise<number> {
     notification: { type: 'string' },
     'auth-method': { type: 'string' },
     jwks: { type: 'string' },
+    'request-alg': { type: 'string' },
     scope: { type: 'string' },
     link: { type: 'string', multiple: true },
     notifier: { type: 'string' },
@@ -98,6 +100,7 @@ export async function run(args: string[]): Promise<number> {
             notificationUrl: values.notification,
             authMethod: values['auth-method'],
             ...(await keysAt(values.jwks)),
+            requestAlg: values['request-alg'],
             scope: values.scope,
             links: await Promise.all((values.link ?? []).map(idOf)),
           })
@@ -127,7 +130,15 @@ export async function run(args: string[]): Promise<number> {
 }
 
 /** Words that say something of an initiator alone. */
-const INITIATOR_WORDS = ['delivery', 'notification', 'auth-method', 'jwks', 'scope', 'link'] as const
+const INITIATOR_WORDS = [
+  'delivery',
+  'notification',
+  'auth-method',
+  'jwks',
+  'request-alg',
+  'scope',
+  'link',
+] as const
 
 function outcomeOf(word: string | undefined): Outcome | undefined {
   const outcome = OUTCOMES.find((each) => each === word)

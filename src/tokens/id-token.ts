@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { compactVerify, decodeProtectedHeader, errors } from 'jose'
 import type { Issuer } from './issue.ts'
 import { signJwt } from './jwt.ts'
 
@@ -39,6 +40,29 @@ export function signIdToken(
     ...also,
   }
   return signJwt(keys.current(), 'JWT', claims)
+}
+
+/**
+ * Reads an ID Token that this server signed, also one that has ended, by a key that is retired.
+ *
+ * @returns undefined when it is none of ours
+ */
+export async function verifyIdToken(
+  { issuer, keys }: Issuer,
+  text: string,
+): Promise<Pick<Authentication, 'userId' | 'clientId'> | undefined> {
+  try {
+    const { kid, typ } = decodeProtectedHeader(text)
+    const key = typeof kid === 'string' && typ === 'JWT' ? keys.verifying(kid) : undefined
+    if (!key) return undefined
+    const { payload } = await compactVerify(text, key, { algorithms: ['ES256'] })
+    const { iss, sub, aud } = JSON.parse(Buffer.from(payload).toString('utf8')) as Record<string, string>
+    return iss === issuer && sub && aud ? { userId: sub, clientId: aud } : undefined
+  } catch (fault) {
+    // What `decodeProtectedHeader` throws for a text that is no JWT is a TypeError.
+    if (fault instanceof errors.JOSEError || fault instanceof TypeError) return undefined
+    throw fault
+  }
 }
 
 /** The left half of a token's SHA-256, in base64url: `at_hash` and `rt_hash` (OpenID Connect Core 1.0 §3.1.3.6). */

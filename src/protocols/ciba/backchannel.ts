@@ -1,8 +1,11 @@
 import type { DeliveryMode } from '#clients/store.ts'
 import { askUser, type Hint, type InitiatorAsk } from '#requests/ask.ts'
-import { invalidRequest } from './errors.ts'
+import { verifyIdToken } from '#tokens/id-token.ts'
+import type { Issuer } from '#tokens/issue.ts'
+import { CibaRefusal, invalidRequest } from './errors.ts'
 import type { Parameters } from './form.ts'
 import type { CibaContext, ClientCall, ClientRoute } from './routes.ts'
+import { readParameters } from './signed-request.ts'
 
 /** Backchannel Authentication Request (CIBA Core 1.0 §7). */
 export function backchannelRoute(clientRoute: ClientRoute, context: CibaContext) {
@@ -10,7 +13,7 @@ export function backchannelRoute(clientRoute: ClientRoute, context: CibaContext)
     context.limitInitiator(call.client.id)
     const { request, handle, expiresIn, intervalSeconds } = await askUser(
       context,
-      readAsk(call, context.site.origin),
+      await readAsk(context, call, await readParameters(context, call)),
     )
     reply.header('location', `/v1/requests/${request.id}`)
     const answer = { auth_req_id: handle, expires_in: expiresIn }
@@ -19,17 +22,19 @@ export function backchannelRoute(clientRoute: ClientRoute, context: CibaContext)
 }
 
 /** The parameters of CIBA Core 1.0 §7.1. Unknown ones are let pass. */
-function readAsk({ http, form, client, initiator }: ClientCall, issuer: string): InitiatorAsk {
-  if (form.get('request') || form.get('request_uri')) {
-    throw invalidRequest('Signed requests are not taken; send the parameters as a form.')
-  }
+async function readAsk(
+  { issuer }: CibaContext,
+  { http, client, initiator }: ClientCall,
+  form: Parameters,
+): Promise<InitiatorAsk> {
+  requireResource(form, issuer.audience)
   const scope = form.get('scope')
   if (scope === undefined) throw invalidRequest('The scope is missing; it must contain openid.')
   const key = http.headers['idempotency-key']
   return {
     client,
     initiator,
-    hint: readHint(form, issuer),
+    hint: await readHint(issuer, client.id, form),
     scope,
     bindingMessage: form.get('binding_message'),
     requestedExpiry: readExpiry(form.get('requested_expiry')),
@@ -41,14 +46,34 @@ function readAsk({ http, form, client, initiator }: ClientCall, issuer: string):
 
 const HINTS = ['login_hint', 'login_hint_token', 'id_token_hint']
 
-function readHint(form: Parameters, issuer: string): Hint {
+async function readHint(issuer: Issuer, clientId: string, form: Parameters): Promise<Hint> {
   const given = HINTS.filter((name) => form.get(name) !== undefined)
   if (given.length !== 1) {
     throw invalidRequest(`Send one of ${HINTS.join(', ')}; there were ${given.length}.`)
   }
+  const idToken = form.get('id_token_hint')
+  if (idToken !== undefined) return { userId: await readIdToken(issuer, clientId, idToken) }
   const hint = form.get('login_hint')
-  if (hint === undefined) throw invalidRequest(`${given[0]} is not taken here; send a login_hint.`)
-  return hint.startsWith('{') ? readSubject(hint, issuer) : { handle: hint }
+  if (hint === undefined) throw invalidRequest('login_hint_token is not taken here; send a login_hint.')
+  return hint.startsWith('{') ? readSubject(hint, issuer.issuer) : { handle: hint }
+}
+
+/** Of whom an ID Token says that this client was given it, also long ago (CIBA Core 1.0 §7.1). */
+async function readIdToken(issuer: Issuer, clientId: string, text: string): Promise<string> {
+  const known = await verifyIdToken(issuer, text)
+  if (known?.clientId === clientId) return known.userId
+  throw invalidRequest('The id_token_hint is no ID Token that this server gave this client.')
+}
+
+/**
+ * The one resource that our tokens are for may be named, and no other (RFC 8707 §2).
+ *
+ * @throws CibaRefusal `invalid_target`
+ */
+export function requireResource(form: Parameters, audience: string): void {
+  const resource = form.get('resource')
+  if (resource === undefined || resource === audience) return
+  throw new CibaRefusal('invalid_target', `Tokens of this server are for the resource ${audience}.`)
 }
 
 /** A subject identifier (RFC 9493 §3.2.3), as Auth0's libraries send it: {"format":"iss_sub","iss":"…","sub":"…"}. */

@@ -7,6 +7,14 @@ import type { Parameters } from './form.ts'
 /** RFC 7523 §2.2. */
 const BY_JWT = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
+/** Parameters by which a client authenticates; all others are what it asks. */
+export const CREDENTIAL_PARAMETERS = [
+  'client_id',
+  'client_secret',
+  'client_assertion',
+  'client_assertion_type',
+]
+
 /**
  * Reads what a client shows of itself (RFC 6749 §2.3.1, RFC 7523 §2.2).
  *

@@ -20,6 +20,7 @@ export function discoveryRoutes(server: Server, { site, issuer }: CibaContext) {
     revocation_endpoint_auth_signing_alg_values_supported: CLIENT_ALGS,
     jwks_uri: `${site.origin}/jwks`,
     backchannel_token_delivery_modes_supported: DELIVERY_MODES,
+    backchannel_authentication_request_signing_alg_values_supported: CLIENT_ALGS,
     backchannel_user_code_parameter_supported: false,
     grant_types_supported: [CIBA_GRANT],
     // No address that a browser is sent to belongs to this protocol.

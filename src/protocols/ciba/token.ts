@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import { collectResult } from '#requests/collect.ts'
 import type { Granted } from '#requests/grant.ts'
+import { requireResource } from './backchannel.ts'
 import { CibaRefusal, invalidRequest } from './errors.ts'
 import type { CibaContext, ClientCall, ClientRoute } from './routes.ts'
 
@@ -24,6 +25,7 @@ async function collect(context: CibaContext, { form, client, initiator }: Client
     throw new CibaRefusal('unauthorized_client', 'To this client tokens are pushed.')
   }
   const handle = form.get('auth_req_id')
+  requireResource(form, context.issuer.audience)
   if (handle === undefined) throw invalidRequest('auth_req_id is missing.')
   const hungUp = new AbortController()
   reply.raw.once('close', () => hungUp.abort())
