@@ -30,7 +30,7 @@ test('an app sends its user here; they read who it is, link it by passkey, come 
   const client = await addInitiator(server, [], { scope, purpose, redirect_url: receiver.url })
   const query = new URLSearchParams({ redirect_uri: receiver.url, state: 'a state' })
   await device.open(`/link/${client.client_id}?${query}`)
-  await headed(page, 'Northwind Agent wants to be let ask you')
+  await headed(page, 'Let Northwind Agent ask you?')
   const scopes = await page.locator('.scopes li').allInnerTexts()
   assert.deepEqual(scopes, [
     'Can do harm: Send money to others',
@@ -80,7 +80,7 @@ test('a code that an app shows is kept over the sign-in, leaves the address bar,
   const { page } = device
   await page.goto(url)
   await page.getByRole('button', { name: 'Sign in with your passkey' }).click()
-  await headed(page, 'Northwind Agent wants to be let ask you')
+  await headed(page, 'Let Northwind Agent ask you?')
   assert.equal(page.url(), `${server.origin}/link`)
   await page.getByRole('button', { name: 'Link with passkey' }).click()
   await headed(page, 'Northwind Agent is linked')

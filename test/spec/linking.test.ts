@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { MINUTE } from '#base/clock.ts'
 import { addInitiator, cibaCalls, errorOf, type TestClient } from '../support/ciba.ts'
 import type { Person } from '../support/person.ts'
+import { startReceiver } from '../support/receiver.ts'
 import { ADMIN_KEY, basic, heldClock, startServer, type TestServer } from '../support/server.ts'
 
 const REDIRECT = 'https://northwind.example/linked?tab=1'
@@ -345,6 +346,22 @@ describe('a user unlinks an app', () => {
     assert.deepEqual(await errorOf(await calls.authorize(client, hint)), [400, 'unknown_user_id'])
     assert.deepEqual(await errorOf(await calls.poll(client, approved.auth_req_id)), [400, 'access_denied'])
     await calls.ask(client, { login_hint: anew.link_id })
+  })
+
+  test('an app that is pinged hears that what it asked is withdrawn', async () => {
+    await using receiver = await startReceiver((_http, response) => response.writeHead(204).end())
+    const app = await addInitiator(server, [], {
+      backchannel_token_delivery_mode: 'ping',
+      backchannel_client_notification_endpoint: receiver.url,
+    })
+    const person = await server.person()
+    const { link_id } = await link(person, { client_id: app.client_id })
+    const hint = { login_hint: link_id, client_notification_token: 'a-token-of-the-app' }
+    const { auth_req_id } = await calls.ask(app, hint)
+    await person.must('DELETE', `/v1/me/links/${app.client_id}`)
+    const [ping] = await receiver.received(1)
+    assert.deepEqual(JSON.parse(ping?.body ?? ''), { auth_req_id })
+    assert.deepEqual(await errorOf(await calls.poll(app, auth_req_id)), [400, 'access_denied'])
   })
 
   test('its app may end a link too, and another may not', async () => {

@@ -13,7 +13,16 @@ export interface Page {
 /** Order of the contents. A document that is named nowhere stands in the last group, so that it is never lost. */
 const GROUPS: Record<string, readonly string[]> = {
   'Start here': ['index', 'receive-a-token', 'set-up-an-app', 'run-it', 'coming-from-upstox'],
-  'For who asks': ['samples', 'test-mode', 'listen', 'verify-a-webhook', 'webhooks', 'upstox', 'ciba'],
+  'For who asks': [
+    'samples',
+    'test-mode',
+    'listen',
+    'verify-a-webhook',
+    'webhooks',
+    'upstox',
+    'linking',
+    'ciba',
+  ],
   'For who runs it': [
     'install',
     'configuration',

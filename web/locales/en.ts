@@ -534,7 +534,7 @@ export const en = {
   'notifier.missing':
     'This app has no Notifier Webhook Endpoint, so it cannot ask by API. Add one under Settings.',
 
-  'link.title': '{app} wants to be let ask you',
+  'link.title': 'Let {app} ask you?',
   'link.title.unknown': 'Link an app',
   'link.lead':
     'Once you link it, it may ask for access to your account. Each request still waits for your yes.',
