@@ -112,6 +112,8 @@ export async function startWhatsappSimulator(options: SimulatorOptions) {
     const tapped: NonNullable<Bubble['tapped']> = { button, at: Date.now(), state: 'sending' }
     bubble.tapped = tapped
     show(message.id)
+    // From here on the server may answer in words of its own.
+    api.hear(message.to)
     const isTaken = await tell(webhook.body(tapValue(message, { button })))
     tapped.state = isTaken ? 'arrived' : 'lost'
     show(message.id)

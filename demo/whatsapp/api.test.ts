@@ -25,7 +25,17 @@ const wrongForms: {
   { what: 'a key too many', spoil: (m) => ({ ...m, scope: 'all' }), code: 100 },
   { what: 'another recipient type', spoil: (m) => ({ ...m, recipient_type: 'group' }), code: 100 },
   { what: 'a number with spaces', spoil: (m) => ({ ...m, to: '+91 98123 45678' }), code: 131009 },
-  { what: 'free text outside the window', spoil: (m) => ({ ...m, type: 'text' }), code: 131047 },
+  {
+    what: 'free text outside the window',
+    spoil: ({ template, ...m }) => ({ ...m, type: 'text', text: { body: 'Hello' } }),
+    code: 131047,
+  },
+  {
+    what: 'empty free text',
+    spoil: ({ template, ...m }) => ({ ...m, type: 'text', text: { body: '' } }),
+    code: 100,
+  },
+  { what: 'free text with a template', spoil: (m) => ({ ...m, type: 'text' }), code: 100 },
   {
     what: 'callback data that is too long',
     spoil: (m) => ({ ...m, biz_opaque_callback_data: 'x'.repeat(513) }),
