@@ -65,6 +65,7 @@ import { createPolicy } from '#outbound/policy.ts'
 import { announceNode } from '#outbox/nodes.ts'
 import { startWorker, type Worker } from '#outbox/worker.ts'
 import { cibaPayload, cibaSettling } from '#protocols/ciba/payload.ts'
+import { FAPI_TOKEN_LIFE_MS } from '#protocols/ciba/profile.ts'
 import { cibaRoutes } from '#protocols/ciba/routes.ts'
 import { upstoxPayload } from '#protocols/upstox/payload.ts'
 import { upstoxBadUrl, upstoxRoutes } from '#protocols/upstox/routes.ts'
@@ -175,6 +176,7 @@ export async function startApp({
       tellsHandles: config.linkHandles === 'told',
     },
     holdMs: config.cibaHold,
+    profile: config.cibaProfile,
     stopping: stopping.signal,
     tellsApp: config.appBackendUrl !== undefined,
     limitClient: callLimit(config.rateLimit, steady),
@@ -336,7 +338,8 @@ const askRules = (config: Config) => ({
   intervalSeconds: Math.max(1, Math.round(config.cibaInterval / SECOND)),
   lifeMs: config.cibaLife,
   longestLifeMs: config.cibaLongestLife,
-  tokenLifeMs: config.cibaTokenLife,
+  tokenLifeMs:
+    config.cibaProfile === 'fapi' ? Math.min(config.cibaTokenLife, FAPI_TOKEN_LIFE_MS) : config.cibaTokenLife,
   mostOpen: config.cibaMostOpen,
   takesHandles: config.linkHandles !== 'hidden',
 })

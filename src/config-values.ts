@@ -5,6 +5,7 @@ import { type Catalogue, readCatalogue } from '#clients/catalogue.ts'
 import type { ListenRule } from '#deliveries/listen.ts'
 import type { ProofRule } from '#deliveries/proof.ts'
 import type { Window } from '#http/limits.ts'
+import type { CibaProfile } from '#protocols/ciba/profile.ts'
 import type { DailyExpiry } from '#requests/expiry.ts'
 
 // What a setting's text may say. Each takes the text as given and returns its value, or throws an Error whose
@@ -38,6 +39,11 @@ export function count(given: string): number {
 export function listenRule(given: string): ListenRule {
   if (given === 'off' || given === 'test' || given === 'individual' || given === 'any') return given
   throw new Error('must be off, test, individual or any')
+}
+
+export function cibaProfile(given: string): CibaProfile {
+  if (given === 'core' || given === 'fapi') return given
+  throw new Error('must be core or fapi')
 }
 
 export function proofRule(given: string): ProofRule {

@@ -5,6 +5,7 @@ import { parseAllowList } from '#outbound/policy.ts'
 import {
   adminKey,
   appOrigins,
+  cibaProfile,
   count,
   daily,
   databaseUrl,
@@ -233,6 +234,14 @@ const settings = {
     fallback: '1s',
     about: 'How long a client of CIBA waits between two polls.',
     example: '5s',
+  }),
+  cibaProfile: always({
+    env: 'CIBA_PROFILE',
+    parse: cibaProfile,
+    fallback: 'core',
+    about:
+      'Which rules clients of CIBA keep: core, or fapi (no push, requests signed by PS256 or ES256, private_key_jwt alone, a binding_message, tokens of 9 minutes at most).',
+    example: 'fapi',
   }),
   cibaHold: always({
     env: 'CIBA_HOLD',

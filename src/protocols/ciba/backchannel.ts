@@ -4,6 +4,7 @@ import { verifyIdToken } from '#tokens/id-token.ts'
 import type { Issuer } from '#tokens/issue.ts'
 import { CibaRefusal, invalidRequest } from './errors.ts'
 import type { Parameters } from './form.ts'
+import { requireBinding } from './profile.ts'
 import type { CibaContext, ClientCall, ClientRoute } from './routes.ts'
 import { readParameters } from './signed-request.ts'
 
@@ -23,10 +24,11 @@ export function backchannelRoute(clientRoute: ClientRoute, context: CibaContext)
 
 /** The parameters of CIBA Core 1.0 §7.1. Unknown ones are let pass. */
 async function readAsk(
-  { issuer }: CibaContext,
+  { issuer, profile }: CibaContext,
   { http, client, initiator }: ClientCall,
   form: Parameters,
 ): Promise<InitiatorAsk> {
+  requireBinding(profile, form)
   requireResource(form, issuer.audience)
   const scope = form.get('scope')
   if (scope === undefined) throw invalidRequest('The scope is missing; it must contain openid.')

@@ -1,25 +1,26 @@
 import { CLIENT_ALGS } from '#clients/jwks.ts'
-import { AUTH_METHODS, DELIVERY_MODES } from '#clients/store.ts'
 import type { Server } from '#http/server.ts'
 import { ACR } from '#tokens/id-token.ts'
 import { MOST_CACHE_S } from '#tokens/keys.ts'
+import { allowedBy } from './profile.ts'
 import type { CibaContext } from './routes.ts'
 import { CIBA_GRANT } from './token.ts'
 
 /** What this server can do (OpenID Connect Discovery 1.0 §4, RFC 8414 §3), and the keys that its tokens are signed with. */
-export function discoveryRoutes(server: Server, { site, issuer }: CibaContext) {
+export function discoveryRoutes(server: Server, { site, issuer, profile }: CibaContext) {
+  const { modes, authMethods } = allowedBy(profile)
   const metadata = () => ({
     issuer: site.origin,
     backchannel_authentication_endpoint: `${site.origin}/bc-authorize`,
     token_endpoint: `${site.origin}/token`,
     introspection_endpoint: `${site.origin}/introspect`,
-    introspection_endpoint_auth_methods_supported: AUTH_METHODS,
+    introspection_endpoint_auth_methods_supported: authMethods,
     introspection_endpoint_auth_signing_alg_values_supported: CLIENT_ALGS,
     revocation_endpoint: `${site.origin}/revoke`,
-    revocation_endpoint_auth_methods_supported: AUTH_METHODS,
+    revocation_endpoint_auth_methods_supported: authMethods,
     revocation_endpoint_auth_signing_alg_values_supported: CLIENT_ALGS,
     jwks_uri: `${site.origin}/jwks`,
-    backchannel_token_delivery_modes_supported: DELIVERY_MODES,
+    backchannel_token_delivery_modes_supported: modes,
     backchannel_authentication_request_signing_alg_values_supported: CLIENT_ALGS,
     backchannel_user_code_parameter_supported: false,
     grant_types_supported: [CIBA_GRANT],
@@ -27,7 +28,7 @@ export function discoveryRoutes(server: Server, { site, issuer }: CibaContext) {
     response_types_supported: [],
     scopes_supported: ['openid'],
     subject_types_supported: ['public'],
-    token_endpoint_auth_methods_supported: AUTH_METHODS,
+    token_endpoint_auth_methods_supported: authMethods,
     token_endpoint_auth_signing_alg_values_supported: CLIENT_ALGS,
     id_token_signing_alg_values_supported: ['ES256'],
     acr_values_supported: [ACR],

@@ -10,6 +10,7 @@ import { readCredentials } from './credentials.ts'
 import { discoveryRoutes } from './discovery.ts'
 import { CibaRefusal, cibaError } from './errors.ts'
 import { type Parameters, readForm } from './form.ts'
+import { type CibaProfile, requireProfile } from './profile.ts'
 import { tokenRoute } from './token.ts'
 import { tokenStateRoutes } from './token-state.ts'
 
@@ -17,6 +18,7 @@ export interface CibaContext extends CollectContext, CredentialsContext {
   log: Log
   /** How long a poll may be held, in milliseconds. */
   holdMs: number
+  profile: CibaProfile
   /** Count one call, and refuse it when there were too many. */
   limitInitiator: (clientId: string) => void
   limitAddress: (address: string) => void
@@ -52,6 +54,7 @@ export async function cibaRoutes(server: Server, context: CibaContext) {
       scope.post(url, async (http, reply) => {
         const form = readForm(http)
         const known = await authenticate(context, http, form)
+        requireProfile(context.profile, known.initiator)
         reply.header('pragma', 'no-cache')
         return respond({ http, form, ...known }, reply)
       })
