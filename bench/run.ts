@@ -9,6 +9,7 @@ import { benchDeliver } from './deliver.ts'
 import { benchGrowth } from './growth.ts'
 import { benchHop } from './hop.ts'
 import { benchOpen } from './open.ts'
+import { benchPage } from './page.ts'
 import { benchStart } from './start.ts'
 import type { Report } from './support/figures.ts'
 import { machineLine, reportText } from './support/print.ts'
@@ -20,6 +21,7 @@ const BENCHES = {
   hop: benchHop,
   growth: benchGrowth,
   dead: benchDead,
+  page: benchPage,
   start: benchStart,
   alike: benchAlike,
 } as const
@@ -39,6 +41,7 @@ and memory are read from /proc. A missed limit is told and is no failure: a benc
   hop       approved on one node, delivered by another, over one PostgreSQL
   growth    a delivery in a store that has done a million, beside one that has done ten thousand
   dead      healthy apps while ten thousand deliveries wait for an endpoint that hangs
+  page      a request on a fresh, cheap phone with a slow network, until its largest paint
   start     from the command to the ready line, and idle memory
   alike     whether the time of an answer tells a wrong secret from an unknown app
 

@@ -1,17 +1,7 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rename, rm } from 'node:fs/promises'
-import { findPackageJSON } from 'node:module'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, afterEach } from 'node:test'
-import chromium from '@sparticuz/chromium'
-import {
-  type BrowserContext,
-  type CDPSession,
-  type ConsoleMessage,
-  chromium as playwright,
-} from 'playwright-core'
+import type { BrowserContext, CDPSession, ConsoleMessage } from 'playwright-core'
+import { openChromium } from './chromium.ts'
 
 interface DeviceOptions {
   width?: number
@@ -30,11 +20,7 @@ interface DeviceOptions {
  * passkeys of its own, and a test fails if a page on one of them did what a page of ours must never do.
  */
 export async function startBrowser() {
-  const browser = await playwright.launch({
-    executablePath: await unpackedChromium(),
-    args: chromium.args.filter((arg) => !UNLIKE_A_REAL_BROWSER.test(arg)),
-    headless: true,
-  })
+  const browser = await openChromium()
   const devices: { assertClean: () => void }[] = []
   after(() => browser.close())
   afterEach(() => {
@@ -76,27 +62,6 @@ export async function startBrowser() {
 
 export type Browser = Awaited<ReturnType<typeof startBrowser>>
 export type Device = Awaited<ReturnType<Browser['newDevice']>>
-
-/** Of the flags for small cloud functions: these would drop `origin` headers, or put all pages into one process. */
-const UNLIKE_A_REAL_BROWSER =
-  /^--(disable-web-security|single-process|no-zygote|in-process-gpu|allow-running-insecure-content|disable-site-isolation-trials|headless|disable-features=)/
-
-/** Unpacks Chromium once a machine. Test files run side by side: each would unpack to its own place, and one wins. */
-async function unpackedChromium(): Promise<string> {
-  const about = await readFile(findPackageJSON('@sparticuz/chromium', import.meta.url) ?? '', 'utf8')
-  const folder = join(tmpdir(), `countersign-chromium-${JSON.parse(about).version}`)
-  const executable = join(folder, 'chromium')
-  if (existsSync(executable)) return executable
-
-  const own = await mkdtemp(`${folder}-`)
-  const shared = process.env.TMPDIR
-  process.env.TMPDIR = own
-  await chromium.executablePath()
-  if (shared === undefined) delete process.env.TMPDIR
-  else process.env.TMPDIR = shared
-  await rename(own, folder).catch(() => rm(own, { recursive: true }))
-  return executable
-}
 
 /** Notes all that a page of ours must never do. */
 async function watch(context: BrowserContext, origins: string[]): Promise<string[]> {

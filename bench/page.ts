@@ -1,0 +1,88 @@
+import { openChromium } from '../test/support/chromium.ts'
+import { startPerson } from '../test/support/person.ts'
+import { atMost, type BenchOptions, median, type Report, spread } from './support/figures.ts'
+import { temporaryFolder } from './support/folder.ts'
+import { type BenchServer, startServer } from './support/server.ts'
+
+/** A cheap phone on a slow mobile network (Lighthouse's "slow 4G": 150 ms, 1.6 Mbit/s down, 750 kbit/s up). */
+const CPU_SLOWDOWN = 4
+const NETWORK = {
+  offline: false,
+  latency: 150,
+  downloadThroughput: (1.6 * 1_000_000) / 8,
+  uploadThroughput: 750_000 / 8,
+}
+
+/** From the tap on a notice to the request on the screen, with nothing in the cache. */
+export async function benchPage({ rounds, say }: BenchOptions): Promise<Report> {
+  await using folder = await temporaryFolder()
+  await using server = await startServer({ data: folder.path })
+  const { cookie, path } = await askedPerson(server)
+  const browser = await openChromium()
+  const [painted, readable] = [[] as number[], [] as number[]]
+  try {
+    for (let round = 0; round < rounds; round += 1) {
+      const context = await browser.newContext({ viewport: { width: 390, height: 844 }, locale: 'en-IN' })
+      const [name = '', value = ''] = cookie.split('=')
+      await context.addCookies([{ name, value, url: server.origin }])
+      const page = await context.newPage()
+      const devtools = await context.newCDPSession(page)
+      await devtools.send('Network.enable')
+      await devtools.send('Network.emulateNetworkConditions', NETWORK)
+      await devtools.send('Emulation.setCPUThrottlingRate', { rate: CPU_SLOWDOWN })
+      await page.goto(`${server.origin}${path}`, { timeout: 60_000 })
+      await page.locator('.decide').waitFor({ timeout: 60_000 })
+      painted.push(await page.evaluate(largestPaint))
+      readable.push(await page.evaluate(() => performance.now()))
+      say(`page: round ${round + 1}: ${painted.at(-1)?.toFixed(0)} ms`)
+      await context.close()
+    }
+  } finally {
+    await browser.close()
+  }
+  return {
+    name: 'page',
+    about: `a request on a fresh phone: processor ${CPU_SLOWDOWN} times slower, ${NETWORK.latency} ms, 1.6 Mbit/s`,
+    rows: [
+      { until: 'largest contentful paint', times: painted.length, 'ms min / med / max': spread(painted) },
+      {
+        until: 'readable, as the bench saw it',
+        times: readable.length,
+        'ms min / med / max': spread(readable),
+      },
+    ],
+    bars: [atMost('largest contentful paint, ms', median(painted), 1_500)],
+  }
+}
+
+/** Somebody with a request that waits. */
+async function askedPerson(server: BenchServer) {
+  const { user_id, enrolment_url } = await server.admin<{ user_id: string; enrolment_url: string }>(
+    '/v1/admin/users',
+    { handle: 'asha' },
+  )
+  const person = await startPerson(server.origin, user_id, enrolment_url)
+  const app = await server.admin<{ client_id: string; client_secret: string }>('/v1/admin/clients', {
+    kind: 'individual',
+    name: 'Northwind Research',
+    user_id,
+    notifier_url: 'http://127.0.0.1:9/hook',
+  })
+  const answer = await fetch(`${server.address}/v3/login/auth/token/request/${app.client_id}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ client_secret: app.client_secret, reason: 'Rebalances the model portfolio' }),
+  })
+  if (!answer.ok) throw new Error(`ask: ${answer.status} ${await answer.text()}`)
+  const id = (answer.headers.get('location') ?? '').replace('/v1/requests/', '')
+  return { cookie: person.cookie(), path: `/r/${id}` }
+}
+
+/** The last candidate until now, from the start of the navigation (W3C Largest Contentful Paint). */
+const largestPaint = () =>
+  new Promise<number>((resolve) => {
+    new PerformanceObserver((list) => resolve(list.getEntries().at(-1)?.startTime ?? Number.NaN)).observe({
+      type: 'largest-contentful-paint',
+      buffered: true,
+    })
+  })
