@@ -15,6 +15,8 @@ import { actingOf } from './operator.ts'
 import { Cursor, Id, likePattern, Printable } from './shapes.ts'
 
 const PAGE = 50
+/** Sorts after every id. */
+const NEWEST = '~'
 
 const NewUser = Type.Object({
   handle: Printable(100),
@@ -64,7 +66,7 @@ export function adminUserRoutes(server: Server, context: AdminUsersContext) {
     has_role: Type.Optional(Type.Boolean()),
   })
   server.get('/v1/admin/users', { schema: { querystring: search } }, async (http) => {
-    const { q = '', cursor = '', has_role } = http.query
+    const { q = '', cursor = NEWEST, has_role } = http.query
     const rows = has_role ? await usersWithRole(db) : await usersLike(db, likePattern(q), cursor, PAGE)
     const next = !has_role && rows.length === PAGE ? (rows.at(-1)?.id ?? null) : null
     return { users: rows.map(card), next } satisfies Page<'users', AdminUserCard>
@@ -74,7 +76,7 @@ export function adminUserRoutes(server: Server, context: AdminUsersContext) {
     const { id } = http.params
     if (!(await userById(db, id))) throw new Refusal('user_not_found')
     const [rows, contacts, link] = await Promise.all([
-      usersLike(db, likePattern(id), '', PAGE),
+      usersLike(db, likePattern(id), NEWEST, PAGE),
       contactsOfUser(db, id),
       openEnrolment(db, id, now()),
     ])

@@ -57,6 +57,13 @@ const PAGES = [
   '/apps/new',
   '/apps/:id',
   '/apps/:id/:part',
+  '/operator',
+  '/operator/reviews',
+  '/operator/users',
+  '/operator/users/:id',
+  '/operator/apps',
+  '/operator/events',
+  '/operator/settings',
 ]
 
 /**

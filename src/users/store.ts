@@ -66,20 +66,20 @@ export interface UserRow extends User {
 }
 
 /**
- * Those whose handle, name or id holds a text, in the order of their ids.
+ * Those whose handle, name or id holds a text, the newest first.
  *
  * @param pattern lower case, for `like`, with `!` before what is meant as it stands
  */
-export const usersLike = (db: Database, pattern: string, after: string, limit: number) =>
+export const usersLike = (db: Database, pattern: string, before: string, limit: number) =>
   db.read<UserRow>(sql`
     select id, handle, name, state, role, created_at,
            (select count(*) from passkeys where user_id = users.id) as passkeys,
            (select max(last_seen_at) from sessions where user_id = users.id) as last_seen_at
       from users
-     where id > ${after}
+     where id < ${before}
        and (lower(handle) like ${pattern} escape '!' or lower(name) like ${pattern} escape '!'
             or lower(id) like ${pattern} escape '!')
-     order by id limit ${limit}`)
+     order by id desc limit ${limit}`)
 
 /** Those with a role beyond their own account. */
 export const usersWithRole = (db: Database) =>

@@ -23,6 +23,13 @@ const NewAppPage = later(() => import('../console/pages.ts').then((page) => page
 const AppPage = later(() => import('../console/pages.ts').then((page) => page.AppPage))
 const LinkPage = later(() => import('../links/pages.ts').then((page) => page.LinkPage))
 const LinksPage = later(() => import('../links/pages.ts').then((page) => page.LinksPage))
+const HealthPage = later(() => import('../operator/pages.ts').then((page) => page.HealthPage))
+const ReviewsPage = later(() => import('../operator/pages.ts').then((page) => page.ReviewsPage))
+const UsersPage = later(() => import('../operator/pages.ts').then((page) => page.UsersPage))
+const UserPage = later(() => import('../operator/pages.ts').then((page) => page.UserPage))
+const ClientsPage = later(() => import('../operator/pages.ts').then((page) => page.ClientsPage))
+const EventsPage = later(() => import('../operator/pages.ts').then((page) => page.EventsPage))
+const OperatorSettingsPage = later(() => import('../operator/pages.ts').then((page) => page.SettingsPage))
 
 function Pages() {
   return (
@@ -42,6 +49,13 @@ function Pages() {
           <Route path="/link" component={LinkPage} />
           <Route path="/link/:id" component={LinkPage} />
           <Route path="/links" component={LinksPage} />
+          <Route path="/operator" component={HealthPage} />
+          <Route path="/operator/reviews" component={ReviewsPage} />
+          <Route path="/operator/users" component={UsersPage} />
+          <Route path="/operator/users/:id" component={UserPage} />
+          <Route path="/operator/apps" component={ClientsPage} />
+          <Route path="/operator/events" component={EventsPage} />
+          <Route path="/operator/settings" component={OperatorSettingsPage} />
           <Route path="/enrol" component={EnrolPage} />
           <Route path="/recover" component={RecoverPage} />
           <Route path="/sign-in" component={SignInPage} />

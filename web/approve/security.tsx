@@ -1,8 +1,11 @@
+import type { Me } from '../../src/api/contract.ts'
 import { useAction } from '../ui/action.ts'
 import { remove } from '../ui/api.ts'
 import { Button } from '../ui/button.tsx'
 import { Failure } from '../ui/failure.tsx'
+import { when } from '../ui/format.ts'
 import { Heading } from '../ui/heading.tsx'
+import { useLoad } from '../ui/load.tsx'
 import { Shell } from '../ui/shell.tsx'
 import { t } from '../ui/text.ts'
 import { BlockedApps } from './blocked-apps.tsx'
@@ -26,6 +29,7 @@ export function SecurityPage() {
         <a href="/alerts">{t('alerts.title')}</a>
         <a href="/links">{t('links.title')}</a>
       </p>
+      <NewLink />
       <Passkeys />
       <RecoveryCodes />
       <BlockedApps />
@@ -37,5 +41,25 @@ export function SecurityPage() {
         </Button>
       </section>
     </Shell>
+  )
+}
+
+/** A link that is about to replace this user's passkeys: they may not have asked for it. */
+function NewLink() {
+  const me = useLoad<Me>('/v1/me')
+  const callOff = useAction(async () => {
+    await remove('/v1/me/enrolment')
+    await me.reload()
+  })
+  const link = me.data?.new_link
+  if (!link) return null
+  return (
+    <div class="warning" role="alert">
+      <p>{t('security.newLink', { at: when(link.works_at) })}</p>
+      <Failure error={callOff.error} />
+      <Button kind="danger" isBusy={callOff.isBusy} onClick={callOff.run}>
+        {t('security.newLink.callOff')}
+      </Button>
+    </div>
   )
 }

@@ -1,6 +1,8 @@
 import type { ComponentChildren } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
+import type { Me } from '../../src/api/contract.ts'
+import { get } from './api.ts'
 import { readInbox, useInbox } from './inbox.ts'
 import { useLive } from './live.ts'
 import { type Key, t } from './text.ts'
@@ -23,6 +25,7 @@ export function Shell({ children, isWide }: { children: ComponentChildren; isWid
   useLive(readInbox)
   useEffect(() => void readInbox(), [])
   useEffect(keepAlertsInStep, [])
+  const isOperator = useOperator()
 
   return (
     <div class={isWide ? 'page wide' : 'page'}>
@@ -37,11 +40,32 @@ export function Shell({ children, isWide }: { children: ComponentChildren; isWid
               {to === '/' && <Count />}
             </a>
           ))}
+          {isOperator && (
+            <a href="/operator" {...(isAt(path, '/operator') && { 'aria-current': 'page' })}>
+              {t('nav.operator')}
+            </a>
+          )}
         </nav>
       </header>
       <main>{children}</main>
     </div>
   )
+}
+
+let role: Promise<Me['role']> | undefined
+
+/** Whether whoever is signed in has the operator pages; asked once a document. */
+function useOperator(): boolean {
+  const [isOperator, setOperator] = useState(false)
+  useEffect(() => {
+    role ??= get<Me>('/v1/me').then((me) => me.role)
+    role
+      .then((known) => setOperator(known !== 'owner'))
+      .catch(() => {
+        role = undefined
+      })
+  }, [])
+  return isOperator
 }
 
 let isInStep = false
