@@ -18,6 +18,7 @@ import { initiatorRoutes } from '#api/initiator.ts'
 import { clientLinkRoutes } from '#api/link-codes.ts'
 import { linkRoutes } from '#api/links.ts'
 import { listenRoutes } from '#api/listen.ts'
+import { providerRoutes } from '#api/provider.ts'
 import { recoveryRoutes } from '#api/recovery.ts'
 import { sessionRoutes } from '#api/sessions.ts'
 import { ownSimulateRoutes, simulateRoutes } from '#api/simulate.ts'
@@ -79,9 +80,10 @@ import { migrate } from '#store/migrate.ts'
 import { sql } from '#store/sql.ts'
 import { openSqlite } from '#store/sqlite.ts'
 import { openSigningKeys } from '#tokens/keys.ts'
+import { createProvider } from '#users/provider.ts'
 import { sweepUsers } from '#users/sweep.ts'
 import { webauthn } from '#users/webauthn.ts'
-import { type Config, SettingError, settingsInForce, whatsappSettings } from './config.ts'
+import { type Config, providerSettings, SettingError, settingsInForce, whatsappSettings } from './config.ts'
 import { openAdminKey, openAuditKey, openVapidKey, openVault } from './keys.ts'
 import { release } from './release.ts'
 
@@ -142,6 +144,12 @@ export async function startApp({
     policy: createPolicy({ isOpen: config.isDev, allow: config.outboundAllow }),
     proxy: config.outboundProxy,
   })
+  const signInOutbound = createOutbound({
+    policy: createPolicy({ isOpen: config.isDev, allow: config.oidcAllow }),
+    proxy: config.outboundProxy,
+  })
+  const oidc = providerSettings(config)
+  const provider = oidc && createProvider(oidc, signInOutbound)
   const server = createServer({ log, trustProxy: config.trustProxy ?? false, onBadUrl: upstoxBadUrl })
   await watchRoutes?.(server)
 
@@ -208,6 +216,7 @@ export async function startApp({
     guardPages(routes, context)
     sessionRoutes(routes, context)
     recoveryRoutes(routes, context)
+    providerRoutes(routes, context, provider)
     approvalRoutes(routes, context)
     tokenRoutes(routes, context)
     appRoutes(routes, context)
@@ -301,6 +310,7 @@ export async function startApp({
       await counts.stop()
       await node.stop()
       await outbound.close()
+      await signInOutbound.close()
       await db.close()
     },
   }

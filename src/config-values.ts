@@ -110,6 +110,13 @@ export function phone(given: string): string {
   throw new Error('must be a phone number with its country code')
 }
 
+/** As the provider writes it: it is compared to the letter (OpenID Connect Discovery 1.0 §4.3). */
+export function issuerUrl(given: string): string {
+  const url = URL.parse(given)
+  if (url && /^https?:$/.test(url.protocol) && !url.search && !url.hash) return given
+  throw new Error('must be the address of an issuer: scheme, host and perhaps a path')
+}
+
 export function pushSubject(given: string): string {
   if (/^mailto:\S+@\S+$/.test(given) || URL.parse(given)?.protocol === 'https:') return given
   throw new Error('must begin with mailto: or https:')

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import type { WhatsappSettings } from '#channels/whatsapp/channel.ts'
 import { parseAllowList } from '#outbound/policy.ts'
+import type { ProviderSettings } from '#users/provider.ts'
+import type { Role } from '#users/store.ts'
 import {
   adminKey,
   appOrigins,
@@ -13,6 +15,7 @@ import {
   duration,
   durationOrNone,
   flag,
+  issuerUrl,
   linkHandles,
   list,
   listenRule,
@@ -186,6 +189,67 @@ const settings = {
     about:
       'How long a new enrolment link waits for somebody who has a passkey. They are told at once, and can call it off.',
     example: '48h',
+  }),
+  oidcIssuer: setting({
+    env: 'OIDC_ISSUER',
+    parse: issuerUrl,
+    about:
+      'Issuer of your own OpenID provider. With it users may sign in there; approving still takes a passkey. See docs/sign-in.md.',
+    example: 'https://login.example.com/realms/main',
+  }),
+  oidcClientId: setting({
+    env: 'OIDC_CLIENT_ID',
+    parse: text,
+    about: 'Client id of this server at the provider.',
+    example: 'countersign',
+  }),
+  oidcClientSecret: setting({
+    env: 'OIDC_CLIENT_SECRET',
+    parse: text,
+    about: 'Client secret of this server at the provider.',
+    example: 'in COUNTERSIGN_OIDC_CLIENT_SECRET_FILE: /run/secrets/oidc',
+    isSecret: true,
+  }),
+  oidcScopes: always({
+    env: 'OIDC_SCOPES',
+    parse: text,
+    fallback: 'openid profile email',
+    about: 'Scopes that are asked of the provider, openid among them.',
+    example: 'openid profile groups',
+  }),
+  oidcAllow: always({
+    env: 'OIDC_ALLOW',
+    parse: parseAllowList,
+    fallback: '',
+    about: 'Networks and hosts that the provider may be on beyond the public Internet.',
+    example: 'login.corp.example',
+  }),
+  oidcHandleClaim: always({
+    env: 'OIDC_HANDLE_CLAIM',
+    parse: text,
+    fallback: 'preferred_username',
+    about: 'Claim that holds the handle of the user; email counts only where email_verified is true.',
+    example: 'email',
+  }),
+  oidcCreateUsers: always({
+    env: 'OIDC_CREATE_USERS',
+    parse: flag,
+    fallback: '0',
+    about: 'Whether somebody whom the provider knows and we do not gets an account at their first sign-in.',
+    example: '1',
+  }),
+  oidcRoleClaim: setting({
+    env: 'OIDC_ROLE_CLAIM',
+    parse: text,
+    about: 'Claim (a text or a list) by which the provider gives roles. Without it roles are given here.',
+    example: 'groups',
+  }),
+  oidcRoles: always({
+    env: 'OIDC_ROLES',
+    parse: list,
+    fallback: '',
+    about: 'Which value of that claim means which role; who has none of them is an owner.',
+    example: 'ops-team=operator, revision=auditor',
   }),
   trustProxy: setting({
     env: 'TRUST_PROXY',
@@ -548,6 +612,11 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       'COUNTERSIGN_FEEDBACK_MAIL needs a mail server. Example: COUNTERSIGN_SMTP=smtp://countersign:secret@mail.example.com:587',
     )
   }
+  if (config.oidcIssuer && !(config.oidcClientId && config.oidcClientSecret)) {
+    throw new SettingError(
+      'COUNTERSIGN_OIDC_ISSUER needs the client of this server there. Example: COUNTERSIGN_OIDC_CLIENT_ID=countersign and COUNTERSIGN_OIDC_CLIENT_SECRET_FILE=/run/secrets/oidc',
+    )
+  }
   inForce.set(config as Config, shown)
   return config as Config
 }
@@ -582,6 +651,31 @@ export function whatsappSettings(config: Config): WhatsappSettings | undefined {
     templateLanguage: config.whatsappTemplateLanguage,
     accountTemplateName: config.whatsappAccountTemplate,
   }
+}
+
+/** The operator's own sign-in provider, once it is set. */
+export function providerSettings(config: Config): ProviderSettings | undefined {
+  const { oidcIssuer: issuer, oidcClientId: clientId, oidcClientSecret: clientSecret } = config
+  if (!issuer || !clientId || !clientSecret) return undefined
+  return {
+    issuer,
+    clientId,
+    clientSecret,
+    scopes: config.oidcScopes,
+    handleClaim: config.oidcHandleClaim,
+    createsUsers: config.oidcCreateUsers,
+    roleClaim: config.oidcRoleClaim,
+    roles: config.oidcRoles.filter(Boolean).map(roleRule),
+    isOpen: config.isDev,
+  }
+}
+
+function roleRule(text: string): [value: string, role: Role] {
+  const [value = '', role = ''] = text.split('=').map((each) => each.trim())
+  if (value && (role === 'operator' || role === 'auditor')) return [value, role]
+  throw new SettingError(
+    'COUNTERSIGN_OIDC_ROLES must be a list of value=operator or value=auditor. Example: COUNTERSIGN_OIDC_ROLES=ops-team=operator',
+  )
 }
 
 /** All settings as text, for `--help`. */

@@ -102,6 +102,9 @@ async function drawRoutes(): Promise<{ paths: Record<string, Record<string, Draw
   const config = readConfig({
     COUNTERSIGN_PORT: '0',
     COUNTERSIGN_DATA: data,
+    COUNTERSIGN_OIDC_ISSUER: 'https://login.example.com',
+    COUNTERSIGN_OIDC_CLIENT_ID: 'none',
+    COUNTERSIGN_OIDC_CLIENT_SECRET: 'none',
     COUNTERSIGN_WHATSAPP_PHONE_NUMBER_ID: '1',
     COUNTERSIGN_WHATSAPP_ACCESS_TOKEN: 'none',
     COUNTERSIGN_WHATSAPP_APP_SECRET: 'none',

@@ -439,6 +439,26 @@ export const operations: Record<string, Operation> = {
     access: 'user',
     answers: { 204: null },
   },
+  'GET /v1/sign-in': {
+    summary: 'Show the ways to sign in',
+    tag: 'Signing in',
+    access: 'anyone',
+    answers: { 200: 'SignInWays' },
+  },
+  'GET /v1/session/provider': {
+    summary: 'Go to the sign-in provider',
+    tag: 'Signing in',
+    access: 'anyone',
+    answers: { 303: null },
+    parameters: { to: 'The page of ours to come back to' },
+  },
+  'GET /v1/session/provider/callback': {
+    summary: 'Come back from the sign-in provider',
+    about: 'A refusal goes to the sign-in page, with its code as `problem`.',
+    tag: 'Signing in',
+    access: 'anyone',
+    answers: { 303: null },
+  },
   'POST /v1/session/confirm/options': {
     summary: 'Ask for a passkey once more',
     tag: 'Signing in',

@@ -794,6 +794,9 @@ export const shapes = {
   RedirectTo: Type.Object({ redirect_to: OrNull(Text('Where the browser goes, if the app had sent it')) }),
   FeedbackCard,
   Feedback: Page('feedback', FeedbackCard),
+  SignInWays: of<contract.SignInWays>()(
+    Type.Object({ provider: OrNull(Text('Host of the sign-in provider of the operator')) }),
+  ),
   AdminUserCard,
   AdminUsers: Page('users', AdminUserCard),
   AdminUserDetail,

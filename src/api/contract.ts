@@ -630,3 +630,9 @@ export interface AuditCheckpoint {
   checkpoint: string
   nodes: string
 }
+
+/** Ways in besides a passkey. */
+export interface SignInWays {
+  /** Host of the operator's own sign-in provider, if there is one. */
+  provider: string | null
+}

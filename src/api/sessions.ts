@@ -142,7 +142,8 @@ export function sessionRoutes(server: Server, context: SessionContext) {
   })
 
   server.delete('/v1/me/passkeys/:id', { schema: { params: Id } }, async (http, reply) => {
-    const { userId } = await signedIn(context, http)
+    const { userId, passkeyAt } = await signedIn(context, http)
+    if (passkeyAt === null) throw new Refusal('confirm_first')
     const passkeys = await passkeysOfUser(db, userId)
     if (!passkeys.some(({ id }) => id === http.params.id)) throw new Refusal('passkey_not_found')
     const removed = await db.transaction((tx) => deletePasskey(tx, http.params.id, userId))

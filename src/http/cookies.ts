@@ -15,12 +15,18 @@ export function readCookie(http: FastifyRequest, name: string): string | undefin
 }
 
 /** @param maxAgeMs 0 takes the cookie away */
-export function setCookie(reply: FastifyReply, name: string, value: string, maxAgeMs: number) {
+export function setCookie(
+  reply: FastifyReply,
+  name: string,
+  value: string,
+  maxAgeMs: number,
+  sameSite: 'Strict' | 'Lax' = 'Strict',
+) {
   const secure = name.startsWith('__Host-') ? '; Secure' : ''
   const seconds = Math.floor(maxAgeMs / 1_000)
   // Strict: our pages fetch what they need themselves, so a link from elsewhere still finds its user signed in.
   return reply.header(
     'set-cookie',
-    `${name}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${seconds}${secure}`,
+    `${name}=${value}; Path=/; HttpOnly; SameSite=${sameSite}; Max-Age=${seconds}${secure}`,
   )
 }

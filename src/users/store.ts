@@ -304,3 +304,40 @@ export const deleteSessionsOfUser = (tx: Transaction, userId: string) =>
 
 export const deleteOldSessions = (tx: Transaction, now: number) =>
   tx.run(sql`delete from sessions where expires_at <= ${now}`)
+
+// The operator's own sign-in provider
+
+export const insertProviderSignIn = (
+  tx: Transaction,
+  each: { stateHash: Uint8Array; nonce: string; verifier: string; returnTo: string; expiresAt: number },
+) =>
+  tx.run(sql`
+    insert into provider_sign_ins (state_hash, nonce, verifier, return_to, expires_at)
+    values (${each.stateHash}, ${each.nonce}, ${each.verifier}, ${each.returnTo}, ${each.expiresAt})`)
+
+/** Uses up a sign-in that comes back; the second answer to it finds none. */
+export const takeProviderSignIn = (tx: Transaction, stateHash: Uint8Array, now: number) =>
+  tx.one<{ nonce: string; verifier: string; returnTo: string }>(sql`
+    delete from provider_sign_ins where state_hash = ${stateHash} and expires_at > ${now}
+    returning nonce, verifier, return_to`)
+
+export const deleteOldProviderSignIns = (tx: Transaction, now: number) =>
+  tx.run(sql`delete from provider_sign_ins where expires_at <= ${now}`)
+
+export const userOfIdentity = (tx: Transaction, issuer: string, subject: string) =>
+  tx.one<{ userId: string }>(sql`
+    select user_id from user_identities where issuer = ${issuer} and subject = ${subject}`)
+
+export const userByHandleInside = (tx: Transaction, handle: string) =>
+  tx.one<User>(sql`select id, handle, name, state, role from users where handle = ${handle} /* for update */`)
+
+/** Undefined when this subject, or this user, is bound already. */
+export const insertIdentity = (
+  tx: Transaction,
+  each: { issuer: string; subject: string; userId: string; createdAt: number },
+) =>
+  tx.one<{ userId: string }>(sql`
+    insert into user_identities (issuer, subject, user_id, created_at)
+    values (${each.issuer}, ${each.subject}, ${each.userId}, ${each.createdAt})
+    on conflict do nothing
+    returning user_id`)

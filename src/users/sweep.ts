@@ -1,8 +1,9 @@
 import type { Transaction } from '#store/database.ts'
-import { deleteOldChallenges, deleteOldSessions } from './store.ts'
+import { deleteOldChallenges, deleteOldProviderSignIns, deleteOldSessions } from './store.ts'
 
 /** Clears away what nobody can use any more. */
 export async function sweepUsers(tx: Transaction, now: number): Promise<void> {
   await deleteOldChallenges(tx, now)
   await deleteOldSessions(tx, now)
+  await deleteOldProviderSignIns(tx, now)
 }

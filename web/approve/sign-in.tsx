@@ -1,9 +1,11 @@
 import { useLocation } from 'preact-iso/router'
+import type { SignInWays } from '../../src/api/contract.ts'
 import { useAction } from '../ui/action.ts'
 import { post } from '../ui/api.ts'
 import { Button } from '../ui/button.tsx'
 import { Failure } from '../ui/failure.tsx'
 import { Heading } from '../ui/heading.tsx'
+import { useLoad } from '../ui/load.tsx'
 import { replaceWith, safePath } from '../ui/navigate.ts'
 import { usePasskeyFor } from '../ui/passkey.ts'
 import { Porch } from '../ui/shell.tsx'
@@ -11,25 +13,43 @@ import { t } from '../ui/text.ts'
 
 export function SignInPage() {
   const { query } = useLocation()
+  const to = safePath(query.to)
+  const ways = useLoad<SignInWays>('/v1/sign-in')
   const signIn = useAction(async () => {
     const { options } = await post<{ options: Record<string, unknown> }>('/v1/session/options')
     await post('/v1/session', { credential: await usePasskeyFor(options) })
-    replaceWith(safePath(query.to))
+    replaceWith(to)
   })
   return (
     <Porch>
       <Heading title={t('signIn.title')} />
       <p class="lead">{t('signIn.lead')}</p>
-      <Failure error={signIn.error} />
+      <Failure error={signIn.error ?? sorry(query.problem)} />
       <div class="single">
         <Button kind="primary" isBusy={signIn.isBusy} onClick={signIn.run}>
           {t('signIn.button')}
         </Button>
       </div>
+      {ways.data?.provider && (
+        <div class="single">
+          <Button onClick={() => location.assign(`/v1/session/provider?to=${encodeURIComponent(to)}`)}>
+            {t('signIn.provider', { host: ways.data.provider })}
+          </Button>
+        </div>
+      )}
       <p class="quiet">{t('signIn.help')}</p>
       <p>
         <a href="/recover">{t('signIn.lost')}</a>
       </p>
     </Porch>
   )
+}
+
+/** Why the operator's provider did not let somebody in; the server names the reason in the address. */
+function sorry(problem: string | undefined): Error | undefined {
+  if (!problem) return undefined
+  if (problem === 'provider_unknown_user') return new Error(t('signIn.problem.unknown'))
+  if (problem === 'provider_unreachable') return new Error(t('signIn.problem.unreachable'))
+  if (problem === 'user_disabled') return new Error(t('signIn.problem.disabled'))
+  return new Error(t('signIn.problem.refused'))
 }

@@ -43,6 +43,11 @@ export const en = {
   'signIn.title': 'Sign in',
   'signIn.lead': 'See who asks for access to your account, and decide.',
   'signIn.button': 'Sign in with your passkey',
+  'signIn.provider': 'Sign in at {host}',
+  'signIn.problem.unknown': 'There is no account here for you yet. Ask the operator for one.',
+  'signIn.problem.unreachable': 'Your organisation’s sign-in cannot be reached now. Try again in a moment.',
+  'signIn.problem.disabled': 'This account is disabled. Ask the operator.',
+  'signIn.problem.refused': 'Your organisation’s sign-in did not let you in. Try again, or ask the operator.',
   'signIn.help': 'Your passkey is the fingerprint, face or screen lock of this device. There is no password.',
   'signIn.lost': 'I have lost my passkey',
 

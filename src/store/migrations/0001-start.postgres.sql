@@ -71,6 +71,26 @@ create table challenges (
   expires_at bigint not null
 );
 
+-- Who a user is at the operator's sign-in provider. Bound at the first sign-in: a handle that is given to somebody else there
+-- opens nothing here.
+create table user_identities (
+  issuer text collate "C" not null,
+  subject text collate "C" not null,
+  user_id text collate "C" not null references users (id),
+  created_at bigint not null,
+  primary key (issuer, subject),
+  unique (user_id, issuer)
+);
+
+-- A sign-in that has gone to the provider and is awaited back, once.
+create table provider_sign_ins (
+  state_hash bytea primary key check (length(state_hash) = 32),
+  nonce text collate "C" not null,
+  verifier text collate "C" not null,
+  return_to text collate "C" not null,
+  expires_at bigint not null
+);
+
 -- clients
 create table clients (
   id text collate "C" primary key,

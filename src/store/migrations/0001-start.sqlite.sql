@@ -70,6 +70,26 @@ create table challenges (
   expires_at integer not null
 ) strict, without rowid;
 
+-- Who a user is at the operator's sign-in provider. Bound at the first sign-in: a handle that is given to somebody else there
+-- opens nothing here.
+create table user_identities (
+  issuer text not null,
+  subject text not null,
+  user_id text not null references users (id),
+  created_at integer not null,
+  primary key (issuer, subject),
+  unique (user_id, issuer)
+) strict, without rowid;
+
+-- A sign-in that has gone to the provider and is awaited back, once.
+create table provider_sign_ins (
+  state_hash blob primary key check (length(state_hash) = 32),
+  nonce text not null,
+  verifier text not null,
+  return_to text not null,
+  expires_at integer not null
+) strict, without rowid;
+
 -- clients
 create table clients (
   id text primary key,
