@@ -3,6 +3,7 @@ import { clockFinding } from './doctor/clock.ts'
 import { allowedFinding, endpointsFinding, wayOutFinding } from './doctor/endpoints.ts'
 import type { Finding } from './doctor/finding.ts'
 import { diskFinding, keyFileFinding } from './doctor/machine.ts'
+import { lookAtProvider } from './doctor/provider.ts'
 import { lookAtPublicUrl } from './doctor/public-url.ts'
 import { pagesFinding, settingsFindings } from './doctor/settings.ts'
 import { lookIntoStore } from './doctor/store.ts'
@@ -41,10 +42,11 @@ export async function run(args: string[]): Promise<number> {
 
 /** Looks at everything, in the order in which it is told. */
 export async function examine(config: Config): Promise<Finding[]> {
-  const [store, publicUrl, whatsapp, allowed, wayOut] = await Promise.all([
+  const [store, publicUrl, whatsapp, provider, allowed, wayOut] = await Promise.all([
     lookIntoStore(config),
     lookAtPublicUrl(config),
     lookAtWhatsapp(config),
+    lookAtProvider(config),
     allowedFinding(config),
     wayOutFinding(config),
   ])
@@ -55,9 +57,15 @@ export async function examine(config: Config): Promise<Finding[]> {
     // After the store is opened: a first look makes the folder and the key.
     await keyFileFinding(config),
     await diskFinding(config.data),
-    clockFinding([...(store.time ? [store.time] : []), ...publicUrl.times, ...whatsapp.times]),
+    clockFinding([
+      ...(store.time ? [store.time] : []),
+      ...publicUrl.times,
+      ...whatsapp.times,
+      ...provider.times,
+    ]),
     pagesFinding(PAGES_FOLDER),
     whatsapp.finding,
+    provider.finding,
     allowed,
     wayOut,
     await endpointsFinding(config, store.endpoints),

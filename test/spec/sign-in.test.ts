@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { EventCard, Me, SignInWays } from '#api/contract.ts'
 import { createPasskey } from '../../demo/passkey.ts'
+import { runCommand } from '../support/command.ts'
 import { type Somebody, startOidcProvider } from '../support/oidc-provider.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { ADMIN_KEY, startServer } from '../support/server.ts'
@@ -180,4 +181,18 @@ test('a provider on an inner network is called only where its own setting says s
   oidc.connect(guarded.origin)
   assert.equal((await goToProvider(guarded.origin)).landed, '/sign-in?problem=provider_unreachable')
   assert.deepEqual(oidc.calls, [])
+})
+
+test('doctor says whether the provider answers as the issuer that is set', async () => {
+  await using oidc = await startOidcProvider([ASHA])
+  oidc.connect('http://localhost')
+  await using server = await startServer()
+  const env = { ...server.storeEnv, ...oidc.env, COUNTERSIGN_DEV: '1' }
+  const good = await runCommand(['doctor'], env)
+  assert.match(good.out, /^ok {3}sign-in provider: http:\/\/127\.0\.0\.1:\d+ answers$/m)
+  assert.match(good.out, /^ok {3}clock: agrees with .*127\.0\.0\.1/m)
+  const other = await runCommand(['doctor'], { ...env, COUNTERSIGN_OIDC_ISSUER: `${oidc.issuer}/other` })
+  assert.match(other.out, /^bad {2}sign-in provider: .*COUNTERSIGN_OIDC_ISSUER/m)
+  const inner = await runCommand(['doctor'], { ...env, COUNTERSIGN_DEV: '0' })
+  assert.match(inner.out, /^bad {2}sign-in provider: .*COUNTERSIGN_OIDC_ALLOW/m)
 })
