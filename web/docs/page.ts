@@ -27,6 +27,8 @@ const GROUPS: Record<string, readonly string[]> = {
     'install',
     'configuration',
     'postgres',
+    'operating',
+    'sign-in',
     'sealing',
     'audit',
     'whatsapp',
