@@ -82,7 +82,7 @@ test('an operator adds a user, whose link works, disables and enables them', asy
   await page.getByLabel('Handle', { exact: true }).fill('ravi')
   await page.getByLabel('Name', { exact: true }).fill('Ravi Iyer')
   await page.getByRole('button', { name: 'Add a user' }).click()
-  const link = await page.locator('.once code').innerText()
+  const link = (await page.locator('.once code').textContent()) ?? ''
   const other = await stage.newDevice()
   await other.page.goto(link)
   await other.page.getByRole('button', { name: 'Create passkey' }).click()
