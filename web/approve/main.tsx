@@ -1,7 +1,7 @@
 import { render } from 'preact'
 import lazy, { ErrorBoundary } from 'preact-iso/lazy'
 import { LocationProvider, Route, Router } from 'preact-iso/router'
-import { askEarly } from '../ui/api.ts'
+import { get, keepEarly, post } from '../ui/api.ts'
 import { goTo, safePath } from '../ui/navigate.ts'
 import { chooseLanguage, moreTexts } from '../ui/text.ts'
 import { AuthorizePage } from './authorize.tsx'
@@ -72,8 +72,9 @@ navigator.serviceWorker?.addEventListener('message', ({ data }) => goTo(safePath
 
 const [, opened] = /^\/r\/([\w-]+)$/.exec(location.pathname) ?? []
 if (opened) {
-  askEarly('GET', `/v1/me/requests/${opened}`)
-  askEarly('POST', `/v1/me/requests/${opened}/review`)
+  const path = `/v1/me/requests/${opened}`
+  keepEarly(path, get(path))
+  keepEarly(`${path}/review`, post(`${path}/review`))
 }
 await chooseLanguage()
 render(<Pages />, document.getElementById('app') as HTMLElement)

@@ -83,7 +83,7 @@ export const en = {
   'request.own': 'It is an app of your own.',
   'request.runBy': 'It is run by {owner}, and was reviewed by whoever runs this server.',
   'request.ofOperator': 'It was registered by whoever runs this server.',
-  'request.moved': 'New: since {at} it sends to another address than when you last approved.',
+  'request.moved': 'New: since {at} it sends to another address.',
   'request.lead': 'Read it, then reject or approve. Nothing is given until you approve.',
   'request.what': 'What it gets',
   'request.fullAccess': 'Full access to your account: it can see everything and act for you.',

@@ -13,9 +13,8 @@ export class ApiProblem extends Error {
   }
 }
 
-export const get = <T>(path: string) => takeEarly<T>('GET', path) ?? call<T>('GET', path)
-export const post = <T>(path: string, body: object = {}) =>
-  takeEarly<T>('POST', path) ?? call<T>('POST', path, body)
+export const get = <T>(path: string) => call<T>('GET', path)
+export const post = <T>(path: string, body: object = {}) => call<T>('POST', path, body)
 export const put = <T>(path: string, body: object) => call<T>('PUT', path, body)
 export const patch = <T>(path: string, body: object) => call<T>('PATCH', path, body)
 export const remove = (path: string) => call<void>('DELETE', path)
@@ -27,21 +26,16 @@ export const isPassing = (error: unknown) => !(error instanceof ApiProblem) || e
 
 const early = new Map<string, Promise<unknown>>()
 
-/** Asks for what the first page will need, while its texts are still on their way: on a far network each wait is long. */
-export function askEarly(method: 'GET' | 'POST', path: string) {
-  const answer = call(method, path, method === 'POST' ? {} : undefined)
+/** Keeps what the first page will ask for, asked while its texts are still on their way: on a far network each wait is long. */
+export function keepEarly(path: string, answer: Promise<unknown>) {
   answer.catch(() => {})
-  early.set(`${method} ${path}`, answer)
-}
-
-/** An answer is taken once. If it was a no, the page asks again and hears it in its own language. */
-function takeEarly<T>(method: 'GET' | 'POST', path: string): Promise<T> | undefined {
-  const answer = early.get(`${method} ${path}`) as Promise<T> | undefined
-  early.delete(`${method} ${path}`)
-  return answer?.catch(() => call<T>(method, path, method === 'POST' ? {} : undefined))
+  early.set(path, answer)
 }
 
 async function call<T>(method: string, path: string, body?: object): Promise<T> {
+  const kept = early.get(path) as Promise<T>
+  // It is taken once. If it was a no, the page asks again and hears it in its own language.
+  if (early.delete(path)) return kept.catch(() => call<T>(method, path, body))
   const response = await fetch(path, {
     method,
     credentials: 'same-origin',
