@@ -63,6 +63,7 @@ const PAGES = [
   '/operator/users/:id',
   '/operator/apps',
   '/operator/events',
+  '/operator/feedback',
   '/operator/settings',
 ]
 

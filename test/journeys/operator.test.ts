@@ -14,6 +14,7 @@ const PAGES = [
   ['/operator/users', 'Users', 'उपयोगकर्ता'],
   ['/operator/apps', 'All apps', 'सभी ऐप'],
   ['/operator/events', 'Audit log', 'ऑडिट लॉग'],
+  ['/operator/feedback', 'Feedback', 'सुझाव'],
   ['/operator/settings', 'Settings in force', 'लागू सेटिंग'],
 ] as const
 
@@ -161,4 +162,20 @@ test('whoever did not ask for new passkeys reads of them and calls them off', as
   await page.getByRole('button', { name: 'Call it off' }).click()
   await page.getByRole('button', { name: 'Call it off' }).waitFor({ state: 'detached' })
   assert.deepEqual(await stage.server.select('select user_id from enrolments where used_at is null'), [])
+})
+
+test('what people wrote is read and cleared away by the operator', async () => {
+  await using stage = await startOperator()
+  const { page, open } = stage.device
+  const written = await stage.call(stage.device, 'POST', '/v1/feedback', {
+    text: 'Where is the dark mode? <b>',
+    page: '/apps',
+  })
+  assert.equal(written.status(), 201)
+  await open('/operator/feedback')
+  await page.getByText('Where is the dark mode? <b>').waitFor()
+  await looksWell(page, 'feedback')
+  await page.getByRole('button', { name: 'Remove' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
+  await page.getByText('Nobody has written anything yet.').waitFor()
 })

@@ -29,6 +29,7 @@ const UsersPage = later(() => import('../operator/pages.ts').then((page) => page
 const UserPage = later(() => import('../operator/pages.ts').then((page) => page.UserPage))
 const ClientsPage = later(() => import('../operator/pages.ts').then((page) => page.ClientsPage))
 const EventsPage = later(() => import('../operator/pages.ts').then((page) => page.EventsPage))
+const FeedbackPage = later(() => import('../operator/pages.ts').then((page) => page.FeedbackPage))
 const OperatorSettingsPage = later(() => import('../operator/pages.ts').then((page) => page.SettingsPage))
 
 function Pages() {
@@ -55,6 +56,7 @@ function Pages() {
           <Route path="/operator/users/:id" component={UserPage} />
           <Route path="/operator/apps" component={ClientsPage} />
           <Route path="/operator/events" component={EventsPage} />
+          <Route path="/operator/feedback" component={FeedbackPage} />
           <Route path="/operator/settings" component={OperatorSettingsPage} />
           <Route path="/enrol" component={EnrolPage} />
           <Route path="/recover" component={RecoverPage} />

@@ -11,6 +11,7 @@ const places: [path: string, name: Extract<Key, `operator.nav.${string}`>][] = [
   ['/operator/users', 'operator.nav.users'],
   ['/operator/apps', 'operator.nav.apps'],
   ['/operator/events', 'operator.nav.events'],
+  ['/operator/feedback', 'operator.nav.feedback'],
   ['/operator/settings', 'operator.nav.settings'],
 ]
 
