@@ -1,0 +1,95 @@
+import { adminRoutes } from '#api/admin.ts'
+import { adminLinkRoutes } from '#api/admin-links.ts'
+import { appRequestRoutes } from '#api/app-requests.ts'
+import { approvalRoutes } from '#api/approvals.ts'
+import { appRoutes } from '#api/apps.ts'
+import { askRoutes } from '#api/asks.ts'
+import { adminAuditRoutes } from '#api/audit.ts'
+import { contactRoutes } from '#api/contacts.ts'
+import { deliveryRoutes } from '#api/deliveries.ts'
+import { adminFeedbackRoutes, feedbackRoutes } from '#api/feedback.ts'
+import { guardPages } from '#api/guard.ts'
+import { iconRoutes } from '#api/icons.ts'
+import { initiatorRoutes } from '#api/initiator.ts'
+import { clientLinkRoutes } from '#api/link-codes.ts'
+import { linkRoutes } from '#api/links.ts'
+import { listenRoutes } from '#api/listen.ts'
+import { providerRoutes } from '#api/provider.ts'
+import { recoveryRoutes } from '#api/recovery.ts'
+import { sessionRoutes } from '#api/sessions.ts'
+import { ownSimulateRoutes, simulateRoutes } from '#api/simulate.ts'
+import { startRoutes } from '#api/start.ts'
+import { tlsRoutes } from '#api/tls.ts'
+import { tokenRoutes } from '#api/tokens.ts'
+import { liveRoutes } from '#channels/live/routes.ts'
+import { pushRoutes } from '#channels/webpush/routes.ts'
+import { whatsappLinkRoutes } from '#channels/whatsapp/routes.ts'
+import { whatsappRoutes } from '#channels/whatsapp/webhook.ts'
+import { documentRoutes } from '#http/documents.ts'
+import { healthRoutes } from '#http/health.ts'
+import { pageRoutes } from '#http/pages.ts'
+import type { Server } from '#http/server.ts'
+import { cibaRoutes } from '#protocols/ciba/routes.ts'
+import { upstoxRoutes } from '#protocols/upstox/routes.ts'
+import { sql } from '#store/sql.ts'
+import { type Config, settingsInForce } from '../config.ts'
+import type { Parts } from './parts.ts'
+
+/** Adds every route there is: for the pages, the operator, clients of each protocol, messengers, and the pages themselves. */
+export async function addRoutes(
+  server: Server,
+  { config, context, adminKey, provider, sends, whatsapp, channels, push, hub, audit }: Parts,
+  pages: string,
+) {
+  await server.register(async (scope) => {
+    const routes = scope as Server
+    guardPages(routes, context)
+    sessionRoutes(routes, context)
+    recoveryRoutes(routes, context)
+    providerRoutes(routes, context, provider)
+    approvalRoutes(routes, context)
+    tokenRoutes(routes, context)
+    appRoutes(routes, context)
+    tlsRoutes(routes, context)
+    initiatorRoutes(routes, context)
+    iconRoutes(routes, context)
+    appRequestRoutes(routes, context)
+    deliveryRoutes(routes, context)
+    ownSimulateRoutes(routes, context)
+    startRoutes(routes, context)
+    linkRoutes(routes, context)
+    liveRoutes(routes, context, hub)
+    contactRoutes(routes, context)
+    pushRoutes(routes, push)
+    whatsappLinkRoutes(routes, context, whatsapp)
+    feedbackRoutes(routes, { ...context, ways: [...sends.keys()] })
+  })
+  await server.register(async (scope) => {
+    adminRoutes(scope as Server, {
+      ...context,
+      adminKeyHash: adminKey.hash,
+      freshMs: config.operatorFresh,
+      reenrolWaitMs: config.reenrolWait,
+      channelNames: () => [...channels.keys()],
+      settings: () => settingCards(config),
+    })
+    adminFeedbackRoutes(scope as Server, context)
+    adminAuditRoutes(scope as Server, { ...audit, stopping: context.stopping })
+    adminLinkRoutes(scope as Server, context)
+  })
+  askRoutes(server, context)
+  clientLinkRoutes(server, context)
+  simulateRoutes(server, context)
+  await server.register(async (scope) =>
+    listenRoutes(scope as Server, { ...context, listenRule: config.listen }),
+  )
+  await upstoxRoutes(server, context)
+  await cibaRoutes(server, { ...context, listen: hub.listen })
+  if (whatsapp) await whatsappRoutes(server, context, whatsapp)
+  healthRoutes(server, () => context.db.read(sql`select 1 as ready`))
+  documentRoutes(server, { folder: pages, isSecure: context.site.origin.startsWith('https:') })
+  await pageRoutes(server, { folder: pages, isSecure: context.site.origin.startsWith('https:') })
+}
+
+const settingCards = (config: Config) =>
+  settingsInForce(config).map(({ isSecret, ...each }) => ({ ...each, secret: isSecret }))

@@ -1,0 +1,81 @@
+import { sweepTallies } from '#audit/tally.ts'
+import { DAY, MINUTE } from '#base/clock.ts'
+import { answerHandler } from '#channels/whatsapp/answer.ts'
+import { deleteEndedJwts, deleteLinkCodes } from '#clients/store.ts'
+import { deliverHandler } from '#deliveries/deliver.ts'
+import { proveHandler } from '#deliveries/proof.ts'
+import { feedbackHandler } from '#feedback/forward.ts'
+import { notifyHandler } from '#notices/send.ts'
+import { tellUndelivered } from '#notices/tell.ts'
+import { announceNode } from '#outbox/nodes.ts'
+import { startWorker, type Worker } from '#outbox/worker.ts'
+import { announceHandler } from '#requests/announce.ts'
+import { expireHandler } from '#requests/expire.ts'
+import { sweepClients } from '#requests/retire.ts'
+import { simulateHandler } from '#requests/simulate.ts'
+import { sweepUsers } from '#users/sweep.ts'
+import { type Config, SettingError } from '../config.ts'
+import { release } from '../release.ts'
+import type { Parts } from './parts.ts'
+
+/** Starts the workers and what clears away. */
+export async function startWork({
+  config,
+  context,
+  channels,
+  counts,
+  cloudApi,
+  sends,
+  tellApp,
+  wake,
+}: Parts) {
+  const { db, now, log, site } = context
+  const node = await announceNode(context, await release())
+  const start = config.works ? startWorker : noWorker(config)
+  const deliver = start(context, 'deliver', deliverHandler({ ...context, onGivenUp: tellUndelivered }))
+  const workers = [
+    start(context, 'notify', notifyHandler({ now, channels, counts })),
+    deliver,
+    start(context, 'prove', proveHandler(context)),
+    start(context, 'simulate', simulateHandler(context)),
+    start(context, 'expire', expireHandler({ now })),
+    ...(cloudApi ? [start(context, 'answer', answerHandler({ now, site, api: cloudApi }))] : []),
+    start(context, 'feedback', feedbackHandler({ now, sends })),
+    start(context, 'announce', announceHandler(context)),
+  ]
+  const sweep = setInterval(() => {
+    const swept = db.transaction(async (tx) => {
+      await sweepUsers(tx, now())
+      await sweepClients(tx, now())
+      await deleteEndedJwts(tx, now())
+      await sweepTallies(tx, now())
+      await deleteLinkCodes(tx, now() - DAY)
+    })
+    Promise.all([swept, tellApp()]).catch((fault) =>
+      log.error('What has ended could not be cleared away.', fault),
+    )
+  }, SWEEP_MS)
+  wake.deliveries = (clientId) => deliver.wakeLane(clientId)
+
+  return {
+    /** Finishes what is under way. */
+    async stop() {
+      clearInterval(sweep)
+      await Promise.all(workers.map((worker) => worker.stop()))
+      await node.stop()
+    },
+  }
+}
+
+/** How often what has ended (challenges, sessions) is cleared away. */
+const SWEEP_MS = 10 * MINUTE
+
+/** @throws SettingError when nobody else could do the work */
+function noWorker({ database }: Config): () => Worker {
+  if (!database) {
+    throw new SettingError(
+      'COUNTERSIGN_WORKER is 0, but the embedded store has one node, so nobody would do the work. Leave it out, or set COUNTERSIGN_DATABASE.',
+    )
+  }
+  return () => ({ wakeLane() {}, async stop() {} })
+}
