@@ -69,11 +69,14 @@ export function startCrowd(origin: string, accounts: readonly Account[], random:
   const loops = accounts.map((account) => useAll(account))
 
   async function useAll({ app, person }: Account) {
+    let wasReject = false
     while (!life.signal.aborted) {
       const id = await persist(() => ask(origin, app))
       if (!id) break
       promised.asked.set(id, app)
-      const isReject = random() < 0.15
+      // Who is rejected twice in a row may not ask for a quarter of an hour.
+      const isReject = !wasReject && random() < 0.15
+      wasReject = isReject
       const status = await persist(() => decide(person, id, isReject))
       if (status === 200) (isReject ? promised.rejected : promised.approved).add(id)
       // 409: the decision was taken by a server that was killed before it could say so.
