@@ -75,7 +75,7 @@ export function startCrowd(origin: string, accounts: readonly Account[], random:
       if (!id) break
       promised.asked.set(id, app)
       // Who is rejected twice in a row may not ask for a quarter of an hour.
-      const isReject = !wasReject && random() < 0.15
+      const isReject: boolean = !wasReject && random() < 0.15
       wasReject = isReject
       const status = await persist(() => decide(person, id, isReject))
       if (status === 200) (isReject ? promised.rejected : promised.approved).add(id)
