@@ -1,11 +1,11 @@
+import { useEffect, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
 import type { SignInWays } from '../../src/api/contract.ts'
 import { useAction } from '../ui/action.ts'
-import { post } from '../ui/api.ts'
+import { get, post } from '../ui/api.ts'
 import { Button } from '../ui/button.tsx'
 import { Failure } from '../ui/failure.tsx'
 import { Heading } from '../ui/heading.tsx'
-import { useLoad } from '../ui/load.tsx'
 import { replaceWith, safePath } from '../ui/navigate.ts'
 import { usePasskeyFor } from '../ui/passkey.ts'
 import { Porch } from '../ui/shell.tsx'
@@ -14,7 +14,9 @@ import { t } from '../ui/text.ts'
 export function SignInPage() {
   const { query } = useLocation()
   const to = safePath(query.to)
-  const ways = useLoad<SignInWays>('/v1/sign-in')
+  const [ways, setWays] = useState<SignInWays>()
+  // Once, and not kept fresh: there are no events for whoever is not signed in. The passkey works without it.
+  useEffect(() => void get<SignInWays>('/v1/sign-in').then(setWays, () => {}), [])
   const signIn = useAction(async () => {
     const { options } = await post<{ options: Record<string, unknown> }>('/v1/session/options')
     await post('/v1/session', { credential: await usePasskeyFor(options) })
@@ -30,10 +32,10 @@ export function SignInPage() {
           {t('signIn.button')}
         </Button>
       </div>
-      {ways.data?.provider && (
+      {ways?.provider && (
         <div class="single">
           <Button onClick={() => location.assign(`/v1/session/provider?to=${encodeURIComponent(to)}`)}>
-            {t('signIn.provider', { host: ways.data.provider })}
+            {t('signIn.provider', { host: ways.provider })}
           </Button>
         </div>
       )}

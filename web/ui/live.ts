@@ -16,8 +16,11 @@ let source: EventSource | undefined
 
 /** Opens the one connection to the server's events. It lasts as long as the document, across its pages. */
 function stayConnected() {
-  if (source) return
+  if (source && source.readyState !== EventSource.CLOSED) return
+  const isFirst = !source
   source = connect()
+  // It was turned away before, while nobody was signed in.
+  if (!isFirst) return
   document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && readAll())
 
   // A dropped connection comes back by itself; one that was answered with an error stays closed.
