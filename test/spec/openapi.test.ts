@@ -13,6 +13,9 @@ const WHATSAPP = {
   COUNTERSIGN_WHATSAPP_ACCESS_TOKEN: 'none',
   COUNTERSIGN_WHATSAPP_APP_SECRET: 'none',
   COUNTERSIGN_WHATSAPP_VERIFY_TOKEN: 'none',
+  COUNTERSIGN_OIDC_ISSUER: 'https://login.example.com',
+  COUNTERSIGN_OIDC_CLIENT_ID: 'none',
+  COUNTERSIGN_OIDC_CLIENT_SECRET: 'none',
 }
 const named = (method: string, route: string) => `${method} ${route.replace(/:(\w+)/g, '{$1}')}`
 
