@@ -5,6 +5,7 @@ import { type Catalogue, readCatalogue } from '#clients/catalogue.ts'
 import type { ListenRule } from '#deliveries/listen.ts'
 import type { ProofRule } from '#deliveries/proof.ts'
 import type { Window } from '#http/limits.ts'
+import { readPhone } from '#notices/contacts.ts'
 import type { CibaProfile } from '#protocols/ciba/profile.ts'
 import type { DailyExpiry } from '#requests/expiry.ts'
 
@@ -103,10 +104,9 @@ export function appOrigins(given: string): string[] {
   throw new Error('must be origins such as android:apk-key-hash:… or https://app.example.com')
 }
 
-/** @returns the digits alone, country code first */
 export function phone(given: string): string {
-  const digits = given.replace(/[\s().-]/g, '').replace(/^\+|^00/, '')
-  if (/^[1-9]\d{6,14}$/.test(digits)) return digits
+  const digits = readPhone(given)
+  if (digits) return digits
   throw new Error('must be a phone number with its country code')
 }
 

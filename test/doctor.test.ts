@@ -225,11 +225,7 @@ test('pages that are not built are bad', () => {
 test('WhatsApp: half set up, a token that Meta refuses, and no answer are bad; no token is shown', async () => {
   await using api = await startWhatsappApi()
   const env = {
-    COUNTERSIGN_WHATSAPP_API: api.url,
-    COUNTERSIGN_WHATSAPP_PHONE_NUMBER_ID: api.phoneNumberId,
-    COUNTERSIGN_WHATSAPP_ACCESS_TOKEN: api.accessToken,
-    COUNTERSIGN_WHATSAPP_APP_SECRET: api.appSecret,
-    COUNTERSIGN_WHATSAPP_VERIFY_TOKEN: api.verifyToken,
+    ...api.env,
   }
   const good = await doctor(env)
   assert.equal(good.of('WhatsApp').state, 'ok', good.of('WhatsApp').say)

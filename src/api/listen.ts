@@ -11,6 +11,7 @@ import {
   requireListenable,
 } from '#deliveries/listen.ts'
 import { resendDelivery } from '#deliveries/resend.ts'
+import { openEventStream } from '#http/event-stream.ts'
 import type { Server } from '#http/server.ts'
 import type { RequestContext } from '#requests/context.ts'
 import { basicClient } from './basic.ts'
@@ -43,14 +44,7 @@ export function listenRoutes(server: Server, context: ListenContext) {
     const listener = await beginListening(context, clientId)
     context.wakeDeliveries(clientId)
 
-    reply.hijack()
-    const { raw } = reply
-    raw.writeHead(200, {
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
-      'x-content-type-options': 'nosniff',
-    })
+    const raw = openEventStream(reply)
     const write = (event: string, data: object) =>
       raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
     write('ready', { client_id: clientId, name: client.name, mode: client.mode })

@@ -9,10 +9,10 @@ import { describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Webhook } from 'standardwebhooks'
 import { HOUR, MINUTE, SECOND } from '#base/clock.ts'
-
 import { isEmbedded } from '../../test/support/engine.ts'
 import { type Received, startReceiver } from '../../test/support/receiver.ts'
 import { heldClock, startServer } from '../../test/support/server.ts'
+import { until } from '../../test/support/until.ts'
 
 /** A moment after the daily end, so that a token lives for almost a day. */
 const EARLY = Date.UTC(2026, 10, 24, 22, 5)
@@ -288,7 +288,7 @@ describe('a delivery', { concurrency: 6 }, () => {
     await stage.reaches('undeliverable')
 
     held[0]?.writeHead(500).end()
-    await eventually(async () => (await stage.attempts()).every((each) => !each.includes('started')))
+    await until(async () => (await stage.attempts()).every((each) => !each.includes('started')), 20_000)
     await stage.passes(10 * SECOND)
     await stage.passes(HOUR)
     assert.equal(stage.receiver.posts.length, 1)
@@ -337,7 +337,7 @@ function testsOfTheDisk() {
     assert.ok(await stage.isOnDisk(sealed.subarray(-64)), 'the reader holds the log back')
     reader.exec('commit')
     reader.close()
-    await eventually(async () => !(await stage.isOnDisk(sealed.subarray(-64))))
+    await until(async () => !(await stage.isOnDisk(sealed.subarray(-64))), 20_000)
   })
 }
 
@@ -412,9 +412,9 @@ async function setStage(behave?: Behaviour, { at = EARLY, now }: { at?: number; 
       ((await delivery())?.attempts ?? []).map(({ number, status, failure }) =>
         [number, status, failure].filter((each) => each !== null).join(' '),
       ),
-    reaches: (state: string) => eventually(async () => (await delivery())?.status === state),
+    reaches: (state: string) => until(async () => (await delivery())?.status === state, 20_000),
     endsAttempt: (number: number, limitMs?: number) =>
-      eventually(async () => {
+      until(async () => {
         const attempt = (await delivery())?.attempts.find((each) => each.number === number)
         return attempt !== undefined && attempt.status !== 'started'
       }, limitMs),
@@ -457,7 +457,7 @@ async function setStage(behave?: Behaviour, { at = EARLY, now }: { at?: number; 
         .map(({ row }) => row)
         .join('\n')
     },
-    checkpointed: () => eventually(async () => (await stat(`${path}-wal`)).size === 0),
+    checkpointed: () => until(async () => (await stat(`${path}-wal`)).size === 0, 20_000),
     async isOnDisk(bytes: Buffer) {
       const files = await Promise.all([path, `${path}-wal`].map((each) => readFile(each)))
       return files.some((file) => file.includes(bytes))
@@ -500,12 +500,4 @@ async function closedPort(): Promise<number> {
   const { port } = server.address() as AddressInfo
   await new Promise((resolve) => server.close(resolve))
   return port
-}
-
-async function eventually(isSo: () => Promise<boolean>, limitMs = 20_000) {
-  const giveUpAt = performance.now() + limitMs
-  while (!(await isSo())) {
-    assert.ok(performance.now() < giveUpAt, `${isSo} did not come about`)
-    await pause(20)
-  }
 }

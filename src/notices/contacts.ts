@@ -1,7 +1,7 @@
 import { Refusal } from '#base/errors.ts'
 import { newId } from '#base/ids.ts'
 import type { Database, Transaction } from '#store/database.ts'
-import { insertContact, usersWithout } from './store.ts'
+import { type Contact, insertContact, usersWithout } from './store.ts'
 
 /**
  * Notes a phone where a user can be told. Its number is kept in the form of E.164 without its plus, as messengers send it.
@@ -13,19 +13,27 @@ export async function addPhone(
   { userId, channel, phone }: { userId: string; channel: string; phone: string },
   now: number,
 ): Promise<void> {
-  const made = await insertContact(tx, {
-    id: newId('con'),
-    userId,
-    channel,
-    address: phoneNumber(phone),
-    sealed: null,
-    label: null,
-    language: null,
-    sessionId: null,
-    createdAt: now,
-  })
+  const address = readPhone(phone)
+  if (address === undefined) throw new Refusal('phone_invalid')
+  const made = await insertContact(tx, newContact({ userId, channel, address }, now))
   if (!made) throw new Refusal('contact_taken')
 }
+
+/** A contact of which nothing is known but where it is. */
+export const newContact = (
+  { userId, channel, address }: Pick<Contact, 'userId' | 'channel' | 'address'>,
+  now: number,
+) => ({
+  id: newId('con'),
+  userId,
+  channel,
+  address,
+  sealed: null,
+  label: null,
+  language: null,
+  sessionId: null,
+  createdAt: now,
+})
 
 /** One transaction adds so many: the one writer is held for milliseconds. */
 const BATCH = 500
@@ -43,21 +51,10 @@ export async function addAppContacts(db: Database, now: number): Promise<void> {
 
 /** The same for one user, as part of a larger transaction. */
 export const addAppContact = (tx: Transaction, userId: string, now: number) =>
-  insertContact(tx, {
-    id: newId('con'),
-    userId,
-    channel: 'http',
-    address: userId,
-    sealed: null,
-    label: null,
-    language: null,
-    sessionId: null,
-    createdAt: now,
-  })
+  insertContact(tx, newContact({ userId, channel: 'http', address: userId }, now))
 
-/** @throws Refusal `phone_invalid` */
-function phoneNumber(text: string): string {
+/** @returns the digits alone, country code first (E.164 without its plus); undefined when it is no such number */
+export function readPhone(text: string): string | undefined {
   const digits = text.replace(/[\s().-]/g, '').replace(/^\+|^00/, '')
-  if (!/^[1-9]\d{6,14}$/.test(digits)) throw new Refusal('phone_invalid')
-  return digits
+  return /^[1-9]\d{6,14}$/.test(digits) ? digits : undefined
 }

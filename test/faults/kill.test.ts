@@ -3,11 +3,11 @@ import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import { addAccount, ask, statusOf } from '../support/crowd.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { freePort, READY, startProcess } from '../support/process.ts'
 import { newSeed } from '../support/random.ts'
+import { until } from '../support/until.ts'
 import { startWitness } from '../support/witness.ts'
 import { killAtRandom } from './run.ts'
 
@@ -68,7 +68,7 @@ describe('a server that is killed', { concurrency: true }, () => {
     // The first one wakes up with an answer in its hands, while the second one still waits for its own.
     toHalted.writeHead(500).end('late')
     halted.signal('SIGCONT')
-    await eventually(async () => (await statusOf(other.origin, app, id)).timeline.some(isLate))
+    await until(async () => (await statusOf(other.origin, app, id)).timeline.some(isLate), 40_000)
     const between = await statusOf(other.origin, app, id)
     assert.equal(between.delivery?.status, 'queued')
     assert.deepEqual(
@@ -77,7 +77,7 @@ describe('a server that is killed', { concurrency: true }, () => {
     )
 
     toOther.end('ok')
-    await eventually(async () => (await statusOf(other.origin, app, id)).delivery?.status === 'delivered')
+    await until(async () => (await statusOf(other.origin, app, id)).delivery?.status === 'delivered', 40_000)
     const status = await statusOf(other.origin, app, id)
     assert.deepEqual(
       status.delivery?.attempts.map((each) => `${each.number} ${each.status}`),
@@ -117,12 +117,4 @@ async function startHoldingReceiver() {
         else waiting.push(resolve)
       }),
   })
-}
-
-async function eventually(isSo: () => Promise<boolean>, limitMs = 40_000) {
-  const giveUpAt = performance.now() + limitMs
-  while (!(await isSo())) {
-    assert.ok(performance.now() < giveUpAt, `${isSo} did not come about`)
-    await pause(50)
-  }
 }

@@ -12,11 +12,7 @@ test('a phone is connected by a message, paused by STOP, and connected again', a
   await using whatsapp = await startWhatsappApi()
   await using stage = await startStage(browser, {
     env: {
-      COUNTERSIGN_WHATSAPP_API: whatsapp.url,
-      COUNTERSIGN_WHATSAPP_PHONE_NUMBER_ID: whatsapp.phoneNumberId,
-      COUNTERSIGN_WHATSAPP_ACCESS_TOKEN: whatsapp.accessToken,
-      COUNTERSIGN_WHATSAPP_APP_SECRET: whatsapp.appSecret,
-      COUNTERSIGN_WHATSAPP_VERIFY_TOKEN: whatsapp.verifyToken,
+      ...whatsapp.env,
     },
     device: { width: 320, height: 900 },
   })

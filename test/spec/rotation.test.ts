@@ -13,6 +13,7 @@ import { runCommand } from '../support/command.ts'
 import type { Person } from '../support/person.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { startServer, type TestServer } from '../support/server.ts'
+import { until } from '../support/until.ts'
 
 const keysIn = async (server: TestServer) =>
   (await readFile(join(server.folder, 'master.key'), 'utf8'))
@@ -87,7 +88,10 @@ describe('a change of the master key', { concurrency: true }, () => {
     const { id } = (await server.requestStatus(late, lateId)).delivery ?? { id: '' }
     const { status } = await person.call('POST', `/v1/me/apps/${late.client_id}/deliveries/${id}/resend`, {})
     assert.ok(status === 202 || (await server.requestStatus(late, lateId)).delivery?.status === 'delivered')
-    await waitFor(async () => (await server.requestStatus(late, lateId)).delivery?.status === 'delivered')
+    await until(
+      async () => (await server.requestStatus(late, lateId)).delivery?.status === 'delivered',
+      15_000,
+    )
     assert.match(await redeem(server, web, code, redirect), /^eyJ/)
   })
 
@@ -240,13 +244,5 @@ async function assertAllUnder(server: TestServer, newer: Buffer, older: Buffer) 
   for (const sealed of values) {
     assert.equal(sealed.toString('hex', 1, 5), name)
     assert.throws(() => vault.open('anywhere', sealed), /needs the master key/)
-  }
-}
-
-async function waitFor(isSo: () => Promise<boolean>) {
-  const until = performance.now() + 15_000
-  while (!(await isSo())) {
-    assert.ok(performance.now() < until, 'it did not come')
-    await pause(50)
   }
 }

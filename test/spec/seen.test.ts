@@ -14,6 +14,7 @@ import type {
 import type { Person } from '../support/person.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { basic, startServer, type TestServer } from '../support/server.ts'
+import { until } from '../support/until.ts'
 
 type App = Required<NewAppSecrets>
 let server: TestServer
@@ -30,14 +31,6 @@ const addApp = (notifier_url: string, owner = person) =>
 const see = <T>(app: App, rest: string) => person.must<T>('GET', `/v1/me/apps/${app.client_id}/${rest}`)
 const kindsOf = ({ timeline }: AppRequestDetail) => timeline.map(({ kind }) => kind)
 
-async function eventually(look: () => Promise<boolean>, timeoutMs = 5_000) {
-  const until = performance.now() + timeoutMs
-  while (!(await look())) {
-    assert.ok(performance.now() < until, 'It did not come about.')
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
-
 describe('requests of an app', () => {
   test('are followed from the ask to the acknowledgement; nothing private of the user is told', async () => {
     await using receiver = await startReceiver((_http, response) => response.end('taken'))
@@ -45,7 +38,7 @@ describe('requests of an app', () => {
     const id = await server.openRequest(app, 'Rebalances')
     await person.approve(id)
     const read = () => see<AppRequestDetail>(app, `requests/${id}`)
-    await eventually(async () => kindsOf(await read()).includes('token_delivered'))
+    await until(async () => kindsOf(await read()).includes('token_delivered'), 5_000)
 
     const seen = await read()
     assert.deepEqual(kindsOf(seen), ['asked', 'opened', 'approved', 'token_delivered'])
@@ -122,7 +115,7 @@ describe('deliveries of an app', () => {
     const app = await addApp(receiver.url)
     const id = await server.openRequest(app)
     await person.approve(id)
-    await eventually(async () => kindsOf(await see(app, `requests/${id}`)).includes('delivery_failed'))
+    await until(async () => kindsOf(await see(app, `requests/${id}`)).includes('delivery_failed'), 5_000)
     const list = async (state: string) =>
       (await see<{ deliveries: DeliveryCard[] }>(app, `deliveries?state=${state}`)).deliveries
     const [waiting] = await list('queued')
@@ -142,7 +135,7 @@ describe('deliveries of an app', () => {
     assert.equal(failed?.response_headers?.['set-cookie'], undefined)
 
     await person.must('POST', `/v1/me/apps/${app.client_id}/deliveries/${waiting?.id}/resend`, {})
-    await eventually(async () => (await list('delivered')).length === 1)
+    await until(async () => (await list('delivered')).length === 1, 5_000)
     const after = await see<{ attempts: AttemptCard[]; next_attempt_at: number | null }>(app, path)
     assert.equal(after.next_attempt_at, null)
     assert.deepEqual(
@@ -168,7 +161,7 @@ test('what an app did is counted by day, each thing once, without counting the l
   await receiver.received(1)
   const sum = async (of: Exclude<keyof AppDay, 'day'>) =>
     (await see<{ days: AppDay[] }>(app, 'days')).days.reduce((total, each) => total + each[of], 0)
-  await eventually(async () => (await sum('delivered')) === 1, 20_000)
+  await until(async () => (await sum('delivered')) === 1, 20_000)
   // One more look of the counter changes nothing.
   await new Promise((resolve) => setTimeout(resolve, 6_000))
   assert.deepEqual(

@@ -242,11 +242,7 @@ async function startStage(at = NOON) {
     await startServer({
       now: clock.now,
       env: {
-        COUNTERSIGN_WHATSAPP_API: whatsapp.url,
-        COUNTERSIGN_WHATSAPP_PHONE_NUMBER_ID: whatsapp.phoneNumberId,
-        COUNTERSIGN_WHATSAPP_ACCESS_TOKEN: whatsapp.accessToken,
-        COUNTERSIGN_WHATSAPP_APP_SECRET: whatsapp.appSecret,
-        COUNTERSIGN_WHATSAPP_VERIFY_TOKEN: whatsapp.verifyToken,
+        ...whatsapp.env,
       },
     }),
   )

@@ -9,6 +9,7 @@ import { runCommand } from '../support/command.ts'
 import type { Person } from '../support/person.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { basic, heldClock, startServer, type TestServer } from '../support/server.ts'
+import { until } from '../support/until.ts'
 import { startWhatsappApi } from '../support/whatsapp-api.ts'
 
 // Test mode (docs/test-mode.md): the person is played, everything else is real.
@@ -29,11 +30,7 @@ before(async () => {
     env: {
       // A day is left, whenever the test runs.
       COUNTERSIGN_UPSTOX_EXPIRY: `daily ${new Date(clock.now()).toISOString().slice(11, 16)} UTC`,
-      COUNTERSIGN_WHATSAPP_API: api.url,
-      COUNTERSIGN_WHATSAPP_PHONE_NUMBER_ID: api.phoneNumberId,
-      COUNTERSIGN_WHATSAPP_ACCESS_TOKEN: api.accessToken,
-      COUNTERSIGN_WHATSAPP_APP_SECRET: api.appSecret,
-      COUNTERSIGN_WHATSAPP_VERIFY_TOKEN: api.verifyToken,
+      ...api.env,
     },
   })
   person = await server.person({ phone: '+91 98123 45678' })
@@ -59,14 +56,6 @@ async function simulate(app: App, id: string, outcome: string) {
 type Status = Awaited<ReturnType<TestServer['requestStatus']>> & { test: boolean }
 const statusOf = async (app: App, id: string) => (await server.requestStatus(app, id)) as Status
 
-async function until(look: () => Promise<boolean>) {
-  for (const end = performance.now() + 15_000; performance.now() < end; ) {
-    if (await look()) return
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  assert.fail('It did not come in 15 s.')
-}
-
 test('a test secret is known by its prefix, and has the checksum of every secret', async () => {
   const app = await addTestApp()
   assert.match(app.client_secret, /^cs_test_/)
@@ -80,7 +69,7 @@ test('nobody is told, on no channel, and nobody can answer in the place of the s
   const id = await server.openRequest(app, 'A test')
   const live = await server.addClient({ user_id: person.userId, notifier_url: receiver.url })
   const real = await server.openRequest(live)
-  await until(async () => api.messages.length > 0)
+  await until(async () => api.messages.length > 0, 15_000)
   assert.equal(api.messages.length, 1, 'only the real one is told')
 
   for (const query of ['', '?status=pending']) {
@@ -117,7 +106,7 @@ describe('simulate', () => {
     await jwtVerify(token, keys, { audience: `test:${server.origin}` })
     await assert.rejects(jwtVerify(token, keys, { audience: server.origin }), /aud/)
 
-    await until(async () => (await statusOf(app, id)).delivery?.status === 'delivered')
+    await until(async () => (await statusOf(app, id)).delivery?.status === 'delivered', 15_000)
     const status = await statusOf(app, id)
     assert.equal(status.test, true)
     assert.equal(status.status, 'approved')
@@ -160,8 +149,8 @@ describe('simulate', () => {
     const id = await server.openRequest(app)
     const before = receiver.posts.length
     await simulate(app, id, 'notifier_fails')
-    await until(async () => (await statusOf(app, id)).delivery?.attempts.length === 1)
-    await until(async () => (await statusOf(app, id)).delivery?.attempts[0]?.status === 'failed')
+    await until(async () => (await statusOf(app, id)).delivery?.attempts.length === 1, 15_000)
+    await until(async () => (await statusOf(app, id)).delivery?.attempts[0]?.status === 'failed', 15_000)
     // The longest waits of the real schedule, one after the other.
     for (const [i, ms] of [6_000, 6 * MINUTE, 36 * MINUTE, 2.4 * HOUR, 6 * HOUR, 12 * HOUR].entries()) {
       clock.forward(ms)
@@ -169,9 +158,9 @@ describe('simulate', () => {
         // Faults in a row make an endpoint rest for some seconds.
         clock.forward(SECOND)
         return (await statusOf(app, id)).delivery?.attempts[i + 1]?.status === 'failed'
-      })
+      }, 15_000)
     }
-    await until(async () => (await statusOf(app, id)).delivery?.status === 'undeliverable')
+    await until(async () => (await statusOf(app, id)).delivery?.status === 'undeliverable', 15_000)
     assert.equal(receiver.posts.length, before)
     const status = await statusOf(app, id)
     assert.ok(status.timeline.some(({ event }) => event === 'token_revoked'))
@@ -207,7 +196,7 @@ test('an app that says how is answered by itself', async () => {
   const id = await server.openRequest(app)
   clock.forward(1_000)
   await receiver.received(before + 1)
-  await until(async () => (await statusOf(app, id)).status === 'approved')
+  await until(async () => (await statusOf(app, id)).status === 'approved', 15_000)
 })
 
 test('its owner sees and plays requests on their page, and says how they are answered', async () => {
@@ -272,7 +261,7 @@ test('client add --test makes a test app', async () => {
   assert.match(app.client_secret, /^cs_test_/)
   const id = await server.openRequest(app)
   clock.forward(1_000)
-  await until(async () => (await statusOf(app, id)).status === 'rejected')
+  await until(async () => (await statusOf(app, id)).status === 'rejected', 15_000)
 
   const unknown = await runCommand([...words, '--test', '--simulate', 'perhaps'], env)
   assert.match(unknown.err, /approve, reject, expire/)

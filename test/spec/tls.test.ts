@@ -11,6 +11,7 @@ import { runCommand } from '../support/command.ts'
 import { startEndpoint, testTls } from '../support/outside.ts'
 import type { Person } from '../support/person.ts'
 import { ADMIN_KEY, startServer, type TestServer } from '../support/server.ts'
+import { until } from '../support/until.ts'
 
 let server: TestServer
 let person: Person
@@ -70,7 +71,7 @@ test('an endpoint that demands a client certificate is proven, tested and delive
   const trial = await person.must<{ status: number }>('POST', `${pathOf(app)}/test-delivery`, {})
   assert.equal(trial.status, 200)
   await person.approve(await server.openRequest(app))
-  await until(() => endpoint.posts.length === 3)
+  await until(() => endpoint.posts.length === 3, 15_000)
   assert.deepEqual(
     endpoint.posts.map(({ client, body }) => [client, JSON.parse(body).message_type]),
     [
@@ -95,11 +96,11 @@ test('a change holds from the next attempt on, also for what waits already', asy
   // What is trusted now is another certificate than the one that the endpoint has.
   await person.must('PUT', `${pathOf(app)}/tls`, { ca: client.cert })
   await person.approve(id)
-  await until(async () => (await server.requestStatus(app, id)).delivery?.status === 'queued')
+  await until(async () => (await server.requestStatus(app, id)).delivery?.status === 'queued', 15_000)
   assert.equal(endpoint.posts.filter(({ body }) => body.includes('access_token')).length, 0)
 
   await person.must('PUT', `${pathOf(app)}/tls`, form)
-  await until(async () => (await server.requestStatus(app, id)).delivery?.status === 'delivered')
+  await until(async () => (await server.requestStatus(app, id)).delivery?.status === 'delivered', 15_000)
   assert.equal(endpoint.posts.at(-1)?.client, 'client')
 })
 
@@ -203,8 +204,8 @@ test('a change of the master key puts the private key under the new one, and it 
   assert.match(run.out, /client_tls: 1 done/)
   const id = await own.openRequest(app)
   // A server that had nothing to seal all the while looks first at the keys that it finds changed.
-  await until(async () => (await owner.approve(id)).status === 200)
-  await until(() => endpoint.posts.length === 1)
+  await until(async () => (await owner.approve(id)).status === 200, 15_000)
+  await until(() => endpoint.posts.length === 1, 15_000)
   assert.equal(endpoint.posts[0]?.client, 'client')
 })
 
@@ -220,7 +221,7 @@ test('the operator sets and removes it, by the API and by the command line; the 
   const set = await admin('PUT', app.client_id, form)
   assert.equal(set.status, 200)
   assert.equal(((await set.json()) as Tls).certificate?.subject, 'O=Countersign tests only, CN=client')
-  await until(() => endpoint.posts.length > 0)
+  await until(() => endpoint.posts.length > 0, 15_000)
   assert.equal((await admin('PUT', 'nobody', form)).status, 404)
   assert.equal(
     (await fetch(`http://127.0.0.1:${server.port}/v1/admin/clients/x/tls`, { method: 'PUT' })).status,
@@ -272,11 +273,3 @@ test('the operator sets and removes it, by the API and by the command line; the 
   assert.equal((await runCommand([...words, '--remove'], env)).code, 0)
   assert.equal((await kept()).length, 0)
 })
-
-async function until(isSo: () => boolean | Promise<boolean>) {
-  const giveUpAt = performance.now() + 15_000
-  while (!(await isSo())) {
-    assert.ok(performance.now() < giveUpAt, `${isSo} did not come about`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 export async function until(isSo: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> {
   const end = performance.now() + limitMs
   while (!(await isSo())) {
-    if (performance.now() > end) throw new Error('It did not come to be.')
+    if (performance.now() > end) throw new Error(`${isSo} did not come about in ${limitMs} ms.`)
     await pause(20)
   }
 }

@@ -65,6 +65,7 @@ export async function startWhatsappApi(options: WhatsappApiOptions = {}) {
     api.answer(http, reply).catch(() => reply.destroy())
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
   const messageOf = (id: string): SentMessage => {
     const message = api.messages.find((each) => each.id === id)
@@ -75,7 +76,15 @@ export async function startWhatsappApi(options: WhatsappApiOptions = {}) {
 
   return {
     ...settings,
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url,
+    /** Settings by which a server speaks with it. */
+    env: {
+      COUNTERSIGN_WHATSAPP_API: url,
+      COUNTERSIGN_WHATSAPP_PHONE_NUMBER_ID: settings.phoneNumberId,
+      COUNTERSIGN_WHATSAPP_ACCESS_TOKEN: settings.accessToken,
+      COUNTERSIGN_WHATSAPP_APP_SECRET: settings.appSecret,
+      COUNTERSIGN_WHATSAPP_VERIFY_TOKEN: settings.verifyToken,
+    },
     /** What was taken, oldest first. */
     messages: api.messages,
     /** Every call, also those that were refused. */

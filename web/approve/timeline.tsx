@@ -1,5 +1,5 @@
 import type { RequestDetail } from '../../src/api/contract.ts'
-import { when } from '../ui/format.ts'
+import { Steps } from '../ui/steps.tsx'
 import { isText, type Key, t } from '../ui/text.ts'
 
 /** What happened to a request, step by step. */
@@ -7,22 +7,7 @@ export function Timeline({ events }: { events: RequestDetail['timeline'] }) {
   return (
     <details>
       <summary>{t('timeline.title')}</summary>
-      <ol class="timeline">
-        {events.map(({ kind, at, detail }) => (
-          <li key={`${kind} ${at}`}>
-            {nameOf(kind)}
-            {detail && (
-              <>
-                {': '}
-                <bdi>{detail}</bdi>
-              </>
-            )}
-            <time class="quiet" dateTime={new Date(at).toISOString()}>
-              {when(at)}
-            </time>
-          </li>
-        ))}
-      </ol>
+      <Steps steps={events.map(({ kind, at, detail }) => ({ words: nameOf(kind), detail, at }))} />
     </details>
   )
 }

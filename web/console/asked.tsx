@@ -3,11 +3,12 @@ import type { AppRequestCard, AppRequestDetail, RequestStatus } from '../../src/
 import { when } from '../ui/format.ts'
 import { Loaded, useLoad } from '../ui/load.tsx'
 import { Status } from '../ui/status.tsx'
+import { Steps } from '../ui/steps.tsx'
 import { isText, t } from '../ui/text.ts'
+import { usePages } from '../ui/use-pages.ts'
 import type { PartProps } from './app-page.tsx'
 import { Filter, PagedList } from './list.tsx'
 import { SimulateOne } from './simulate.tsx'
-import { usePages } from './use-pages.ts'
 
 const states = ['pending', 'approved', 'rejected', 'expired', 'withdrawn'] as const
 
@@ -68,33 +69,18 @@ function OneAsked({ request, path, isTest }: { request: AppRequestCard; path: st
       {isTest && status === 'pending' && <SimulateOne url={url} />}
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>{t('asked.steps')}</summary>
-        {isOpen && <Steps url={url} />}
+        {isOpen && <StepsOf url={url} />}
       </details>
     </>
   )
 }
 
-function Steps({ url }: { url: string }) {
+function StepsOf({ url }: { url: string }) {
   const request = useLoad<AppRequestDetail>(url)
   return (
     <Loaded from={request}>
       {({ timeline }) => (
-        <ol class="timeline">
-          {timeline.map((step, i) => (
-            <li key={`${i} ${step.kind}`}>
-              {wordsOf(step)}
-              {step.detail && (
-                <>
-                  {': '}
-                  <bdi>{step.detail}</bdi>
-                </>
-              )}
-              <time class="quiet" dateTime={new Date(step.at).toISOString()}>
-                {when(step.at)}
-              </time>
-            </li>
-          ))}
-        </ol>
+        <Steps steps={timeline.map((step) => ({ words: wordsOf(step), detail: step.detail, at: step.at }))} />
       )}
     </Loaded>
   )

@@ -7,10 +7,10 @@ import { Failure } from '../ui/failure.tsx'
 import { hostOf, when } from '../ui/format.ts'
 import { Loaded, useLoad } from '../ui/load.tsx'
 import { t } from '../ui/text.ts'
+import { usePages } from '../ui/use-pages.ts'
 import type { PartProps } from './app-page.tsx'
 import { Attempt } from './attempt.tsx'
 import { Filter, PagedList } from './list.tsx'
-import { usePages } from './use-pages.ts'
 
 const states = ['queued', 'delivered', 'undeliverable'] as const
 

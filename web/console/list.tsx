@@ -4,7 +4,7 @@ import { Button } from '../ui/button.tsx'
 import { Failure } from '../ui/failure.tsx'
 import { Skeleton } from '../ui/skeleton.tsx'
 import { t } from '../ui/text.ts'
-import type { usePages } from './use-pages.ts'
+import type { usePages } from '../ui/use-pages.ts'
 
 interface Props<T extends { id: string }> {
   from: ReturnType<typeof usePages<T>>

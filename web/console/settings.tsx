@@ -1,9 +1,9 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { AppEvent } from '../../src/api/contract.ts'
 import { patch, post } from '../ui/api.ts'
-import { when } from '../ui/format.ts'
 import { Loaded, useLoad } from '../ui/load.tsx'
 import { usePasskeyFor } from '../ui/passkey.ts'
+import { Steps } from '../ui/steps.tsx'
 import { TakeAway } from '../ui/take-away.tsx'
 import { isText, t } from '../ui/text.ts'
 import { AppForm, type AppTexts } from './app-form.tsx'
@@ -70,22 +70,7 @@ function History({ app, path }: Pick<PartProps, 'app' | 'path'>) {
       <summary>{t('past.app')}</summary>
       <Loaded from={history}>
         {({ events }) => (
-          <ol class="timeline">
-            {events.map(({ kind, at, detail }, i) => (
-              <li key={`${i} ${kind}`}>
-                {wordsOf(kind)}
-                {detail && (
-                  <>
-                    {': '}
-                    <bdi>{detail}</bdi>
-                  </>
-                )}
-                <time class="quiet" dateTime={new Date(at).toISOString()}>
-                  {when(at)}
-                </time>
-              </li>
-            ))}
-          </ol>
+          <Steps steps={events.map(({ kind, at, detail }) => ({ words: wordsOf(kind), detail, at }))} />
         )}
       </Loaded>
     </details>

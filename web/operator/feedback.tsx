@@ -1,51 +1,30 @@
-import { useState } from 'preact/hooks'
 import type { FeedbackCard } from '../../src/api/contract.ts'
-import { useAction } from '../ui/action.ts'
-import { get, remove } from '../ui/api.ts'
+import { remove } from '../ui/api.ts'
 import { Button } from '../ui/button.tsx'
 import { Failure } from '../ui/failure.tsx'
 import { when } from '../ui/format.ts'
-import { Loaded, useLoad } from '../ui/load.tsx'
+import { Skeleton } from '../ui/skeleton.tsx'
 import { TakeAway } from '../ui/take-away.tsx'
 import { t } from '../ui/text.ts'
+import { usePages } from '../ui/use-pages.ts'
 import { confirmed } from './act.ts'
 import { Frame } from './frame.tsx'
 
-interface Page {
-  feedback: FeedbackCard[]
-  next: string | null
-}
-
 /** What people wrote under the documents and the apps, the newest first. */
 export function FeedbackPage() {
-  const first = useLoad<Page>('/v1/admin/feedback')
-  const [older, setOlder] = useState<Page>()
-  const next = older ? older.next : (first.data?.next ?? null)
-  const more = useAction(async () => {
-    const page = await get<Page>(`/v1/admin/feedback?cursor=${next}`)
-    setOlder((known) => ({ feedback: [...(known?.feedback ?? []), ...page.feedback], next: page.next }))
-  })
-  const reload = async () => {
-    setOlder(undefined)
-    await first.reload()
-  }
+  const { items, error, reload, hasMore, more } = usePages<FeedbackCard>('/v1/admin/feedback', '', 'feedback')
   return (
     <Frame title={t('operator.feedback.title')} lead={t('operator.feedback.lead')}>
-      <Loaded from={first}>
-        {({ feedback }) =>
-          feedback.length === 0 ? (
-            <p>{t('operator.feedback.none')}</p>
-          ) : (
-            <ul class="cards">
-              {[...feedback, ...(older?.feedback ?? [])].map((each) => (
-                <One key={each.id} each={each} reload={reload} />
-              ))}
-            </ul>
-          )
-        }
-      </Loaded>
+      <Failure error={error} retry={reload} />
+      {!items && error === undefined && <Skeleton />}
+      {items?.length === 0 && <p>{t('operator.feedback.none')}</p>}
+      <ul class="cards">
+        {items?.map((each) => (
+          <One key={each.id} each={each} reload={reload} />
+        ))}
+      </ul>
       <Failure error={more.error} />
-      {next !== null && (
+      {hasMore && (
         <Button isBusy={more.isBusy} onClick={more.run}>
           {t('operator.events.more')}
         </Button>

@@ -4,6 +4,7 @@ import type { Event } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
 import { clientById } from '#clients/store.ts'
 import { readCookie, sessionCookie } from '#http/cookies.ts'
+import { openEventStream } from '#http/event-stream.ts'
 import type { Server } from '#http/server.ts'
 import { requireSession } from '#users/sessions.ts'
 import type { UsersContext } from '#users/users.ts'
@@ -49,14 +50,7 @@ export function liveRoutes(server: Server, context: UsersContext, hub: LiveHub) 
     if (count >= MOST_STREAMS) return reply.code(204).send()
     streams.set(userId, count + 1)
 
-    reply.hijack()
-    const { raw } = reply
-    raw.writeHead(200, {
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
-      'x-content-type-options': 'nosniff',
-    })
+    const raw = openEventStream(reply)
     raw.write('retry: 1000\n\n')
 
     const forget = listen(({ requestId, kind, at }) => {

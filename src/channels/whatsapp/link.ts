@@ -1,7 +1,7 @@
 import { recordEvent } from '#audit/events.ts'
 import { HOUR, MINUTE } from '#base/clock.ts'
-import { newId } from '#base/ids.ts'
 import type { Vault } from '#base/seal.ts'
+import { newContact } from '#notices/contacts.ts'
 import {
   contactByAddress,
   contactByScopedId,
@@ -84,20 +84,9 @@ export async function takeLink(tx: Transaction, vault: Vault, sent: Sent, now: n
     await deleteContact(tx, id, userId)
     await recordEvent(tx, { kind: 'contact_moved', actor: CHANNEL, userId, detail: CHANNEL, at: now })
   }
-  const contactId = own?.id ?? newId('con')
-  if (!own) {
-    await insertContact(tx, {
-      id: contactId,
-      userId: user.id,
-      channel: CHANNEL,
-      address: recipient,
-      sealed: null,
-      label: null,
-      language,
-      sessionId: null,
-      createdAt: now,
-    })
-  }
+  const fresh = newContact({ userId: user.id, channel: CHANNEL, address: recipient }, now)
+  const contactId = own?.id ?? fresh.id
+  if (!own) await insertContact(tx, { ...fresh, language })
   await reviveContact(tx, { id: contactId, scopedId })
   await noteHeard(tx, contactId, sent.heardAt)
   await recordEvent(tx, {

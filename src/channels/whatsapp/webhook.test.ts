@@ -24,6 +24,7 @@ import { openSqlite } from '#store/sqlite.ts'
 import { addUser } from '#users/users.ts'
 import type { SentMessage } from '../../../demo/whatsapp/api.ts'
 import { scopedIdOf } from '../../../demo/whatsapp/webhook.ts'
+import { until } from '../../../test/support/until.ts'
 import { startWhatsappApi } from '../../../test/support/whatsapp-api.ts'
 import { answerHandler } from './answer.ts'
 import { createWhatsappChannel } from './channel.ts'
@@ -494,7 +495,10 @@ async function startStage() {
         tokenExpiresAt: at + DAY,
       },
     )
-    await until(async () => (await db.read(sql`select id from outbox where kind = 'notify'`)).length === 0)
+    await until(
+      async () => (await db.read(sql`select id from outbox where kind = 'notify'`)).length === 0,
+      5_000,
+    )
     const message = api.messages.findLast(({ template }) => template !== undefined)
     assert.ok(message)
     return { id: request.id, message }
@@ -545,13 +549,5 @@ async function startStage() {
       await api[Symbol.asyncDispose]()
       await rm(folder, { recursive: true })
     },
-  }
-}
-
-async function until(isSo: () => Promise<boolean>) {
-  const giveUpAt = performance.now() + 5_000
-  while (!(await isSo())) {
-    assert.ok(performance.now() < giveUpAt, 'It did not come so far in 5 s.')
-    await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }

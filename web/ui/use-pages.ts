@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
-import { useAction } from '../ui/action.ts'
-import { get } from '../ui/api.ts'
-import { type Loading, useLoad } from '../ui/load.tsx'
+import { useAction } from './action.ts'
+import { get } from './api.ts'
+import { type Loading, useLoad } from './load.tsx'
 
 interface PageOf<T> {
   items: T[]
