@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { SECOND } from '#base/clock.ts'
 import { type MasterKey, toMasterKey } from '#base/seal.ts'
 import { type Config, SettingError } from './config.ts'
-import { masterKeys } from './config-values.ts'
+import { masterKeys } from './settings/values.ts'
 
 /** Where the master keys come from: text that holds the current one first, then older ones that still open. */
 export interface KeySource {

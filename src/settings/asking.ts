@@ -1,0 +1,134 @@
+import { always, setting } from './setting.ts'
+import {
+  cibaProfile,
+  count,
+  daily,
+  duration,
+  durationOrNone,
+  linkHandles,
+  listenRule,
+  proofRule,
+  scopeCatalogue,
+  text,
+  windows,
+} from './values.ts'
+
+/** How clients ask, and what they get. */
+export const asking = {
+  dailyExpiry: always({
+    env: 'UPSTOX_EXPIRY',
+    parse: daily,
+    fallback: 'daily 03:30 Asia/Kolkata',
+    about: 'When requests of the Upstox protocol, and their tokens, end: the next such time.',
+    example: 'daily 06:00 Europe/London',
+  }),
+  rateLimit: always({
+    env: 'UPSTOX_RATE_LIMIT',
+    parse: windows,
+    fallback: '50/1s, 500/1m, 2000/30m',
+    about: 'Calls of one client of the Upstox protocol in each span of time.',
+    example: '10/1s, 100/1m',
+  }),
+  cibaLife: always({
+    env: 'CIBA_LIFE',
+    parse: duration,
+    fallback: '5m',
+    about: 'How long a user has to decide on a request by CIBA, if the client does not ask for another time.',
+    example: '2m',
+  }),
+  cibaLongestLife: always({
+    env: 'CIBA_LONGEST_LIFE',
+    parse: duration,
+    fallback: '1h',
+    about: 'Longest time that a client of CIBA may ask for (requested_expiry).',
+    example: '3d',
+  }),
+  cibaTokenLife: always({
+    env: 'CIBA_TOKEN_LIFE',
+    parse: duration,
+    fallback: '1h',
+    about: 'How long an access token by CIBA is good, from when it is fetched.',
+    example: '10m',
+  }),
+  cibaInterval: always({
+    env: 'CIBA_INTERVAL',
+    parse: duration,
+    fallback: '1s',
+    about: 'How long a client of CIBA waits between two polls.',
+    example: '5s',
+  }),
+  cibaProfile: always({
+    env: 'CIBA_PROFILE',
+    parse: cibaProfile,
+    fallback: 'core',
+    about:
+      'Which rules clients of CIBA keep: core, or fapi (no push, requests signed by PS256 or ES256, private_key_jwt alone, a binding_message, tokens of 9 minutes at most).',
+    example: 'fapi',
+  }),
+  cibaHold: always({
+    env: 'CIBA_HOLD',
+    parse: durationOrNone,
+    fallback: '25s',
+    about:
+      'How long a poll of CIBA is held while the user decides. Proxies in front must wait longer; 0s answers at once.',
+    example: '0s',
+  }),
+  cibaMostOpen: always({
+    env: 'CIBA_MOST_OPEN',
+    parse: count,
+    fallback: '5',
+    about: 'Requests by CIBA of one client to one user that may wait at a time.',
+    example: '1',
+  }),
+  cibaRateLimit: always({
+    env: 'CIBA_RATE_LIMIT',
+    parse: windows,
+    fallback: '50/1s, 500/1m',
+    about: 'Requests by CIBA of one client in each span of time.',
+    example: '10/1s, 100/1m',
+  }),
+  scopes: always({
+    env: 'SCOPES',
+    parse: scopeCatalogue,
+    fallback: '{}',
+    about:
+      'Scopes in words, as users read them: JSON, or the path of a file of it. By scope a sentence, or one by language; "dangerous" marks those that can do harm.',
+    example: '{"orders": {"en": "Place and cancel orders", "dangerous": true}}',
+  }),
+  linkHandles: always({
+    env: 'LINK_HANDLES',
+    parse: linkHandles,
+    fallback: 'accepted',
+    about:
+      'Handles of users towards apps that they have linked. accepted: an app that knows one may ask by it; told: linking tells it; hidden: apps ask by their link alone.',
+    example: 'hidden',
+  }),
+  linkCodeLife: always({
+    env: 'LINK_CODE_LIFE',
+    parse: duration,
+    fallback: '10m',
+    about: 'How long a code is good by which a user links an app.',
+    example: '5m',
+  }),
+  tokenAudience: setting({
+    env: 'TOKEN_AUDIENCE',
+    parse: text,
+    about: 'Audience (aud) of issued tokens: the service that takes them. The public origin if not given.',
+    example: 'https://api.example.com',
+  }),
+  notifierProof: setting({
+    env: 'NOTIFIER_PROOF',
+    parse: proofRule,
+    about:
+      'What a Notifier Webhook Endpoint must show before it may receive tokens: reachable (a check message gets a 2xx), challenge (and sends back what was in it), or off. Reachable if not given; off in development.',
+    example: 'challenge',
+  }),
+  listen: always({
+    env: 'LISTEN',
+    parse: listenRule,
+    fallback: 'test',
+    about:
+      'Whose deliveries “countersign listen” may take by the client secret alone, in the place of the endpoint: off, test (apps in test mode), individual (also apps of one user) or any.',
+    example: 'individual',
+  }),
+}
