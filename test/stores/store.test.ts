@@ -80,13 +80,14 @@ for (const engine of ['sqlite', 'postgres'] as const) {
     const seen: boolean[] = []
     const outcomes = await Promise.allSettled(
       Array.from({ length: 40 }, async (_, i) => {
+        const name = i === 7 ? 'fact-3' : `fact-${i}`
         const count = await db.together(async (tx) => {
           // A name that is taken already breaks the statement; another one changes its mind.
-          const written = await putTogether(tx, i === 7 ? 'fact-3' : `fact-${i}`)
+          const written = await putTogether(tx, name)
           if (i === 11) throw new Error('changed my mind')
           return written
         })
-        seen.push((await names(db)).includes(`fact-${i}`))
+        seen.push((await names(db)).includes(name))
         return count
       }),
     )
