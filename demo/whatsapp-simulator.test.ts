@@ -5,7 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { createVault } from '../src/base/seal.ts'
 import { createWhatsappChannel } from '../src/channels/whatsapp/channel.ts'
+import { createCloudApi } from '../src/channels/whatsapp/cloud-api.ts'
+import { createPace } from '../src/channels/whatsapp/pace.ts'
 import { newMessage } from '../test/support/message.ts'
+import { startStore } from '../test/support/store.ts'
 import { readBody } from './whatsapp/api.ts'
 import { startWhatsappSimulator } from './whatsapp-simulator.ts'
 
@@ -84,6 +87,7 @@ async function startStage() {
   await new Promise<void>((resolve) => webhook.listen(0, '127.0.0.1', resolve))
   const webhookUrl = `http://127.0.0.1:${(webhook.address() as AddressInfo).port}/channels/whatsapp/webhook`
 
+  const db = await startStore()
   const meta = {
     appSecret: 'secret',
     accessToken: 'token',
@@ -91,16 +95,23 @@ async function startStage() {
     phoneNumberId: '106540352242922',
   }
   const simulator = await startWhatsappSimulator({ port: 0, ...meta, webhookUrl })
-  const settings = { ...meta, apiUrl: simulator.url, apiVersion: 'v23.0' }
-  const channel = createWhatsappChannel(
-    { ...settings, templateName: 'access_request_v1', templateLanguage: 'en' },
-    {
-      vault: createVault(randomBytes(32)),
-      log: { info() {}, warn() {}, error() {} },
-      now: Date.now,
-      site: { origin: 'https://sign.example.com' },
-    },
-  )
+  const settings = {
+    ...meta,
+    apiUrl: simulator.url,
+    apiVersion: 'v23.0',
+    templateName: 'access_request_v1',
+    templateLanguage: 'en',
+    messagesPerSecond: 80,
+  }
+  const context = {
+    db,
+    vault: createVault(randomBytes(32)),
+    log: { info() {}, warn() {}, error() {} },
+    now: Date.now,
+    site: { origin: 'https://sign.example.com' },
+  }
+  const api = createCloudApi(settings, { ...context, pace: createPace(context, settings) })
+  const channel = createWhatsappChannel(settings, { ...context, api })
 
   return {
     simulator,
@@ -131,6 +142,7 @@ async function startStage() {
     },
     async [Symbol.asyncDispose]() {
       await simulator[Symbol.asyncDispose]()
+      await db[Symbol.asyncDispose]()
       webhook.closeAllConnections()
       await new Promise((resolve) => webhook.close(resolve))
     },

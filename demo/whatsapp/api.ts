@@ -30,6 +30,9 @@ export type WhatsappApi = ReturnType<typeof createWhatsappApi>
 
 const LARGEST_BODY = 1024 * 1024
 const WINDOW_MS = 24 * 3_600_000
+/** A person may get one message in so long; up to 45 go at once, and then none until they would have gone one by one. */
+const PAIR_MS = 6_000
+const PAIR_BURST = 45
 
 /** The sending half of Meta's WhatsApp Business Cloud API: `POST /{version}/{phone number id}/messages`. */
 export function createWhatsappApi(options: ApiOptions) {
@@ -38,6 +41,8 @@ export function createWhatsappApi(options: ApiOptions) {
   const messages: SentMessage[] = []
   /** When each user last wrote, by number and by id. */
   const heard = new Map<string, number>()
+  /** To whom messages went, and when; of the newest burst alone. */
+  const sentTo = new Map<string, number[]>()
   const isOpen = (to: string) => (heard.get(to) ?? Number.NEGATIVE_INFINITY) > now() - WINDOW_MS
 
   /** Checks path, token and number, in Meta's order. */
@@ -50,6 +55,21 @@ export function createWhatsappApi(options: ApiOptions) {
       throw new GraphError(401, 190, 'Invalid OAuth access token - Cannot parse access token')
     }
     if (phone !== phoneNumberId) throw invalid(`Object with ID '${phone}' does not exist`)
+  }
+
+  /** Counts a message to one person. */
+  function keepPair(to: string) {
+    const at = now()
+    const burst = sentTo.get(to) ?? []
+    const [first = at] = burst
+    if (at >= first + PAIR_MS * burst.length || at < first) {
+      sentTo.set(to, [at])
+    } else if (at < first + PAIR_MS && burst.length < PAIR_BURST) {
+      burst.push(at)
+    } else {
+      const details = 'Message failed to send because there were too many messages to this phone number.'
+      throw new GraphError(400, 131056, details)
+    }
   }
 
   /** The record of the number: `GET /{version}/{phone number id}`. */
@@ -71,6 +91,7 @@ export function createWhatsappApi(options: ApiOptions) {
     const source = parse(await readBody(http))
     const filled = fillMessage(source, templates, isOpen)
     refuse?.(filled)
+    keepPair(filled.to)
     const message = { ...filled, source, id: `wamid.${randomBytes(36).toString('base64')}`, at: now() }
     messages.push(message)
     await onMessage?.(message)

@@ -10,6 +10,7 @@ import { createPushChannel } from '#channels/webpush/channel.ts'
 import { createVapid } from '#channels/webpush/vapid.ts'
 import { createWhatsappChannel } from '#channels/whatsapp/channel.ts'
 import { createCloudApi } from '#channels/whatsapp/cloud-api.ts'
+import { createPace } from '#channels/whatsapp/pace.ts'
 import { readCallKeys } from '#clients/call-keys.ts'
 import { openClientKeys } from '#clients/client-keys.ts'
 import { gatherSecretUses } from '#clients/uses.ts'
@@ -103,7 +104,7 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
   const sends = feedbackWays({ outbound, now, origin: () => site.origin }, feedbackSettings(config))
   const whatsapp = whatsappSettings(config)
   const channels = new Map<string, Channel>()
-  const cloudApi = whatsapp && createCloudApi(whatsapp, { log })
+  const cloudApi = whatsapp && createCloudApi(whatsapp, { log, pace: createPace(context, whatsapp) })
   if (whatsapp && cloudApi)
     channels.set('whatsapp', createWhatsappChannel(whatsapp, { ...context, api: cloudApi }))
   const push = { ...context, vapid: await openVapid(context, config), hosts: config.pushHosts }

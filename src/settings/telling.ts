@@ -69,7 +69,7 @@ export const telling = {
     parse: count,
     fallback: '80',
     about:
-      'Messages a second from this node. Meta begins with 80 for a number; nodes share it, so divide it by their count.',
+      'Messages a second from the number, over all nodes. Meta begins with 80, and raises it for numbers that send much.',
     example: '80',
   }),
   whatsappAccessToken: setting({

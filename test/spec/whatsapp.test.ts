@@ -294,6 +294,25 @@ test('what became of a confirmation is noted too, and the timeline of the reques
   assert.deepEqual(told, ['notice_sent', 'notice_delivered', 'notice_shown', 'rejected'])
 })
 
+test('what would be too much for one person waits, without asking Meta, and then goes', async () => {
+  await using stage = await startStage()
+  const { asha, whatsapp, clock } = stage
+  await whatsapp.write(PHONE, (await stage.link(asha)).text)
+  await stage.answered(1)
+  const id = await stage.ask()
+  await until(() => stage.templates().length === 1)
+  clock.forward(7_000)
+  await asha.approve(id)
+  const waiting = () => stage.select("select due_at, attempt from outbox where kind = 'notify'")
+  await until(
+    async () => (await waiting())[0]?.attempt === 1 && Number((await waiting())[0]?.due_at) > clock.now(),
+  )
+  assert.equal(whatsapp.calls.filter(({ url }) => url.endsWith('/messages')).length, 2)
+  clock.forward(10_000)
+  await stage.answered(2)
+  assert.match(await stage.answerTo(PHONE), /^You approved the request of Northwind Research/)
+})
+
 test('a tap that comes after the end changes nothing and is told how it ended, once', async () => {
   await using stage = await startStage()
   const { asha, whatsapp } = stage

@@ -47,7 +47,10 @@ export const answerHandler = ({ now, site, api }: AnswerContext): Handler => ({
     return async (signal) => {
       const failure = await api.post(textMessage(recipient, text), signal).then(
         (taken) => (taken.externalId === undefined ? api.failureOf(taken) : undefined),
-        (cause) => new ChannelFailed('unreachable', 'Meta cannot be reached.', { retryAfterMs: 0, cause }),
+        (cause) =>
+          cause instanceof ChannelFailed
+            ? cause
+            : new ChannelFailed('unreachable', 'Meta cannot be reached.', { retryAfterMs: 0, cause }),
       )
       return async (tx, isLate) => {
         if (isLate) return { done: true }

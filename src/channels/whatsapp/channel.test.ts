@@ -2,16 +2,24 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
+import { HOUR } from '#base/clock.ts'
 import { jsonLog } from '#base/log.ts'
 import { createVault } from '#base/seal.ts'
 import { ChannelFailed, type Message } from '#notices/channel.ts'
 import { accessRequestTemplate } from '../../../demo/whatsapp/template.ts'
 import { newMessage } from '../../../test/support/message.ts'
+import { startStore } from '../../../test/support/store.ts'
 import { startWhatsappApi, type WhatsappApiOptions } from '../../../test/support/whatsapp-api.ts'
 import { createWhatsappChannel, type WhatsappSettings } from './channel.ts'
+import { createCloudApi } from './cloud-api.ts'
+import { createPace } from './pace.ts'
 
 const vault = createVault(randomBytes(32))
+const db = await startStore()
+after(() => db[Symbol.asyncDispose]())
+/** Each stage begins long after the one before, so that nobody has had messages lately. */
+let stages = 0
 
 test('a message is the one template, with a button to reject and a link to the page, and nothing of the request', async () => {
   await using stage = await startStage()
@@ -145,13 +153,6 @@ for (const code of [0, 190, 10, 368, 131031, 131042, 131048]) {
   })
 }
 
-test('messages leave no faster than the number may send', async () => {
-  await using stage = await startStage({ messagesPerSecond: 20 })
-  const startedAt = performance.now()
-  await Promise.all(Array.from({ length: 7 }, () => stage.send(newMessage())))
-  assert.ok(performance.now() - startedAt >= 290)
-})
-
 test('a message goes in the language of its user, where the template is approved in it', async () => {
   const origin = 'https://sign.example.com'
   const templates = [accessRequestTemplate(origin), accessRequestTemplate(origin, 'access_request_v1', 'hi')]
@@ -247,21 +248,25 @@ async function startStage(
   const strangerUrl = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`
 
   const log: string[] = []
-  const channel = createWhatsappChannel(
-    {
-      ...api,
-      templateName: 'access_request_v1',
-      templateLanguage: 'en',
-      ...settings,
-      apiUrl: settings.apiUrl === 'stranger' ? strangerUrl : api.url,
-    },
-    {
-      vault,
-      log: jsonLog((line) => log.push(line)),
-      now: Date.now,
-      site: { origin: 'https://sign.example.com' },
-    },
-  )
+  const whatsapp = {
+    ...api,
+    templateName: 'access_request_v1',
+    templateLanguage: 'en',
+    messagesPerSecond: 80,
+    ...settings,
+    apiUrl: settings.apiUrl === 'stranger' ? strangerUrl : api.url,
+  }
+  stages += 1
+  const ahead = stages * HOUR
+  const context = {
+    db,
+    vault,
+    log: jsonLog((line) => log.push(line)),
+    now: () => Date.now() + ahead,
+    site: { origin: 'https://sign.example.com' },
+  }
+  const cloud = createCloudApi(whatsapp, { ...context, pace: createPace(context, whatsapp) })
+  const channel = createWhatsappChannel(whatsapp, { ...context, api: cloud })
   const send = (message: Message, signal = AbortSignal.timeout(5_000)) => channel.send(message, signal)
   return {
     api,

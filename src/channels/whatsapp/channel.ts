@@ -4,7 +4,7 @@ import type { Log } from '#base/log.ts'
 import type { Vault } from '#base/seal.ts'
 import { type Channel, ChannelFailed, hearsNews, type Message } from '#notices/channel.ts'
 import { newsTemplate, requestTemplate, textMessage } from './body.ts'
-import { type CloudApi, createCloudApi, type SendAnswer } from './cloud-api.ts'
+import type { CloudApi, SendAnswer } from './cloud-api.ts'
 import { TEMPLATE_MISSING, WINDOW_CLOSED } from './errors.ts'
 import { accountText, accountWords, newsWords } from './words.ts'
 
@@ -17,8 +17,8 @@ export interface WhatsappSettings {
   phoneNumberId: string
   /** The number itself, digits alone; undefined: Meta is asked. */
   number?: string | undefined
-  /** What the number may send in a second, from this node; Meta begins with 80. */
-  messagesPerSecond?: number
+  /** What the number may send in a second, from all nodes; Meta begins with 80. */
+  messagesPerSecond: number
   accessToken: string
   appSecret: string
   verifyToken: string
@@ -34,7 +34,7 @@ interface ChannelContext {
   log: Log
   now: Clock
   site: { origin: string }
-  api?: CloudApi
+  api: CloudApi
 }
 
 /** From connecting to the end of the answer. */
@@ -47,7 +47,7 @@ const FALLBACK_LANGUAGE = 'en'
  * to the page; how it ended by free words, to those who wrote to us within a day.
  */
 export function createWhatsappChannel(settings: WhatsappSettings, context: ChannelContext): Channel {
-  const { vault, log, now, site, api = createCloudApi(settings, context) } = context
+  const { vault, log, now, site, api } = context
   const { accountTemplateName } = settings
   const languages = templateLanguages(settings, log)
 

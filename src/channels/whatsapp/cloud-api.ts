@@ -1,10 +1,10 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { Agent, request } from 'undici'
-import { type Clock, MINUTE, SECOND, steadyClock } from '#base/clock.ts'
+import { type Clock, MINUTE, steadyClock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import { ChannelFailed } from '#notices/channel.ts'
 import type { WhatsappSettings } from './channel.ts'
 import { meaningOfAnswer } from './errors.ts'
+import type { Pace } from './pace.ts'
 
 /** What Meta said to one message. */
 export interface SendAnswer {
@@ -14,9 +14,13 @@ export interface SendAnswer {
   code: number | undefined
 }
 
+/** A message for a number, or for somebody who hides theirs. */
+type Body = { to: string } | { recipient: string }
+
 /** The sending half of the Cloud API. */
 export interface CloudApi {
-  post(body: object, signal: AbortSignal): Promise<SendAnswer>
+  /** @throws ChannelFailed while the channel rests, or where this person got their share */
+  post(body: Body, signal: AbortSignal): Promise<SendAnswer>
   /** The failure that a refusing answer stands for; what only the operator can mend is told to the log. */
   failureOf(answer: SendAnswer): ChannelFailed
 }
@@ -28,33 +32,24 @@ const SAY_AGAIN_MS = 10 * MINUTE
 const REST_MS = 10 * MINUTE
 
 /**
- * Keeps to the pace of the number, and rests after an answer that all messages would get; both are known to this node
- * alone. The operator names the address of the API, so it is dialled without the guard
- * that addresses of strangers need.
+ * Keeps to the pace of the number, which all nodes share, and rests after an answer that all messages would get, which
+ * each node learns by itself. The operator names the address of the API, so it is dialled without the guard that addresses
+ * of strangers need.
  */
 export function createCloudApi(
-  { apiUrl, apiVersion, phoneNumberId, accessToken, messagesPerSecond = 80 }: WhatsappSettings,
-  { log, steady = steadyClock }: { log: Log; steady?: Clock },
+  { apiUrl, apiVersion, phoneNumberId, accessToken }: WhatsappSettings,
+  { log, pace, steady = steadyClock }: { log: Log; pace: Pace; steady?: Clock },
 ): CloudApi {
   const agent = new Agent({ maxResponseSize: LARGEST_ANSWER, allowH2: false })
   const url = `${apiUrl.replace(/\/+$/, '')}/${apiVersion}/${phoneNumberId}/messages`
   const saidAt = new Map<string, number>()
   let resting: { kind: string; until: number } | undefined
-  let nextAt = Number.NEGATIVE_INFINITY
-
-  /** One message after the other, evenly: a burst above the rate is refused by Meta as a whole. */
-  async function turn(signal: AbortSignal) {
-    const at = Math.max(steady(), nextAt)
-    nextAt = at + SECOND / messagesPerSecond
-    const waitMs = at - steady()
-    if (waitMs > 1) await pause(waitMs, undefined, { signal })
-  }
 
   return {
     async post(body, signal) {
       if (resting && steady() < resting.until)
         throw new ChannelFailed(resting.kind, `WhatsApp rests after: ${resting.kind}.`)
-      await turn(signal)
+      await pace.turn('to' in body ? body.to : body.recipient, signal)
       const answer = await request(url, {
         method: 'POST',
         dispatcher: agent,

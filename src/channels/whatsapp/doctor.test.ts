@@ -28,6 +28,7 @@ test('the advice for a channel that is on holds no secret', () => {
     verifyToken: 'secret-3',
     templateName: 'access_request_v1',
     templateLanguage: 'en',
+    messagesPerSecond: 80,
   })
   assert.match(advice, /106540352242922/)
   assert.doesNotMatch(advice, /secret-/)

@@ -81,3 +81,35 @@ export const answerById = (tx: Transaction, id: string) =>
 
 export const deleteAnswer = (tx: Transaction, id: string) =>
   tx.run(sql`delete from whatsapp_answers where id = ${id}`)
+
+/** Messages that one person got in a burst. */
+export interface Pair {
+  recipient: string
+  /** Of the first one. */
+  since: number
+  count: number
+}
+
+/** @returns when the number may send again, in epoch milliseconds; until the transaction ends no other node is told so */
+export async function lockNumber(tx: Transaction, number: string): Promise<number> {
+  await tx.run(sql`
+    insert into whatsapp_paces (number, next_us) values (${number}, 0) on conflict (number) do nothing`)
+  const row = await tx.one<{ nextUs: number }>(sql`
+    select next_us from whatsapp_paces where number = ${number} /* for update */`)
+  return (row?.nextUs ?? 0) / 1_000
+}
+
+/** Also clears away pairs whose burst began before. */
+export async function setNextTurn(tx: Transaction, number: string, nextAt: number, pairsBefore: number) {
+  await tx.run(sql`
+    update whatsapp_paces set next_us = ${Math.round(nextAt * 1_000)} where number = ${number}`)
+  await tx.run(sql`delete from whatsapp_pairs where since < ${pairsBefore}`)
+}
+
+export const pairInside = (tx: Transaction, recipient: string) =>
+  tx.one<Pair>(sql`select recipient, since, count from whatsapp_pairs where recipient = ${recipient}`)
+
+export const putPair = (tx: Transaction, { recipient, since, count }: Pair) =>
+  tx.run(sql`
+    insert into whatsapp_pairs (recipient, since, count) values (${recipient}, ${since}, ${count})
+    on conflict (recipient) do update set since = excluded.since, count = excluded.count`)

@@ -29,6 +29,7 @@ import { startWhatsappApi } from '../../../test/support/whatsapp-api.ts'
 import { answerHandler } from './answer.ts'
 import { createWhatsappChannel } from './channel.ts'
 import { createCloudApi } from './cloud-api.ts'
+import { createPace } from './pace.ts'
 import { rejectPayload } from './payload.ts'
 import { whatsappRoutes } from './webhook.ts'
 
@@ -446,7 +447,13 @@ async function startStage() {
   const vault = createVault(randomBytes(32))
   const lines: string[] = []
   const log = jsonLog((line) => lines.push(line))
-  const settings = { ...api, apiUrl: api.url, templateName: 'access_request_v1', templateLanguage: 'en' }
+  const settings = {
+    ...api,
+    apiUrl: api.url,
+    templateName: 'access_request_v1',
+    templateLanguage: 'en',
+    messagesPerSecond: 80,
+  }
 
   const server = createServer({ log, trustProxy: false, onBadUrl: () => false })
   await whatsappRoutes(server, { db, now, vault, log }, settings)
@@ -454,7 +461,7 @@ async function startStage() {
   const origin = await server.listen({ port: 0, host: '127.0.0.1' })
   const webhookUrl = `${origin}/channels/whatsapp/webhook`
   api.connect(webhookUrl)
-  const cloud = createCloudApi(settings, { log })
+  const cloud = createCloudApi(settings, { log, pace: createPace({ db, now }, settings) })
   const channel = createWhatsappChannel(settings, { vault, log, now, site, api: cloud })
   const workers = [
     startWorker(

@@ -653,6 +653,20 @@ create table whatsapp_answers (
   expires_at bigint not null
 );
 
+-- When the number may send its next message: all nodes queue here.
+create table whatsapp_paces (
+  number text collate "C" primary key,
+  -- Epoch microseconds.
+  next_us bigint not null
+);
+
+-- Messages that one person got in a row, and when the first one was; kept for minutes.
+create table whatsapp_pairs (
+  recipient text collate "C" primary key,
+  since bigint not null,
+  count bigint not null check (count > 0)
+);
+
 -- Facts of the whole store, for instance a value sealed by the master key that shows whether the key is the right one.
 create table store_facts (
   name text collate "C" primary key,

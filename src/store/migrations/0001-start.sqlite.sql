@@ -652,6 +652,20 @@ create table whatsapp_answers (
   expires_at integer not null
 ) strict, without rowid;
 
+-- When the number may send its next message: all nodes queue here.
+create table whatsapp_paces (
+  number text primary key,
+  -- Epoch microseconds.
+  next_us integer not null
+) strict, without rowid;
+
+-- Messages that one person got in a row, and when the first one was; kept for minutes.
+create table whatsapp_pairs (
+  recipient text primary key,
+  since integer not null,
+  count integer not null check (count > 0)
+) strict, without rowid;
+
 -- Facts of the whole store, for instance a value sealed by the master key that shows whether the key is the right one.
 create table store_facts (
   name text primary key,
