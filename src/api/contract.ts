@@ -73,8 +73,8 @@ export interface Approval {
   /** Who runs an initiator; null where the operator registered it, and for one's own app. */
   owner_name: string | null
   user_id: string
-  /** Empty where everything is asked for. */
-  scopes: string[]
+  /** Dangerous ones first; empty where everything is asked for. */
+  scopes: ScopeCard[]
   /** The app shows the same words: whoever compares them knows which ask this is. */
   binding_message: string | null
   reason: string | null

@@ -72,7 +72,7 @@ export function linkRoutes(server: Server, context: LinkContext & { steady: () =
         client: await named(clientId),
         icon: await iconOf(clientId),
         linked_at: linkedAt,
-        scopes: scopeCards(wordsFor(context.linkRules.catalogue, scopeList(scopes))),
+        scopes: scopeCards(wordsFor(context.catalogue, scopeList(scopes))),
         last_asked_at: last.get(clientId)?.askedAt ?? null,
         last_approved_at: last.get(clientId)?.approvedAt ?? null,
       }),

@@ -87,8 +87,8 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
     settlings: { ciba: cibaSettling },
     nextExpiry: dailyExpiry(config.dailyExpiry),
     askRules: askRules(config),
+    catalogue: config.scopes,
     linkRules: {
-      catalogue: config.scopes,
       codeLifeMs: config.linkCodeLife,
       tellsHandles: config.linkHandles === 'told',
     },

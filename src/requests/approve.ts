@@ -61,7 +61,8 @@ export async function approveRequest(
     const { request, client } = await pendingRequest(tx, userId, id, at)
     const review = await takeReview(tx, challenge, id, userId, at)
     if (!review) throw new Refusal('review_expired')
-    if (review.approval !== (await approvalText(tx, request, client))) throw new Refusal('approval_changed')
+    if (review.approval !== (await approvalText(tx, context, { request, client })))
+      throw new Refusal('approval_changed')
     // What is encrypted to a key that was taken away meanwhile must not be sent.
     if (prepared && prepared.encryptionKey !== client.encryptionKey) throw new Refusal('approval_changed')
     if (!(await settleRequest(tx, id, 'approved', at))) throw new Refusal('request_settled')

@@ -1,5 +1,6 @@
 import type { Clock } from '#base/clock.ts'
 import type { Vault } from '#base/seal.ts'
+import type { Catalogue } from '#clients/catalogue.ts'
 import type { Database } from '#store/database.ts'
 import type { Issuer } from '#tokens/issue.ts'
 import type { Site } from '#users/users.ts'
@@ -34,6 +35,8 @@ export interface RequestContext {
   vault: Vault
   site: Site
   issuer: Issuer
+  /** Words for what is asked. */
+  catalogue: Catalogue
   /** By name of the protocol. */
   payloads: Readonly<Record<string, PayloadWriter>>
   /** By name of the protocol, of those that tell a client so. */

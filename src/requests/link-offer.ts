@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { Refusal } from '#base/errors.ts'
 import { canonicalJson } from '#base/json.ts'
-import { type Catalogue, wordsFor } from '#clients/catalogue.ts'
+import { wordsFor } from '#clients/catalogue.ts'
 import { requireLinkCode } from '#clients/link-codes.ts'
 import { requireLinkable, scopesToLink } from '#clients/links.ts'
 import { scopeList } from '#clients/scopes.ts'
@@ -12,7 +12,6 @@ import { blockedSince } from './standing.ts'
 
 /** What the operator says of linking. */
 export interface LinkRules {
-  catalogue: Catalogue
   /** How long a code is good. */
   codeLifeMs: number
   /** Whether an app is told the handle of whoever links it. */
@@ -61,7 +60,7 @@ export interface LinkOffer {
  * @throws Refusal `link_code_wrong`, `client_not_found`, why the app is not active, `scope_refused`, `redirect_wrong`
  */
 export async function offerLink(context: LinkContext, userId: string, ask: LinkAsk): Promise<LinkOffer> {
-  const { db, linkRules, askRules } = context
+  const { db, linkRules, askRules, catalogue } = context
   const code = ask.code === undefined ? undefined : await requireLinkCode(context, ask.code)
   const { client, initiator } = await requireLinkable(db, code?.clientId ?? ask.clientId ?? '')
   // A scope that the app has lost since its code was made is asked for no more.
@@ -81,7 +80,7 @@ export async function offerLink(context: LinkContext, userId: string, ask: LinkA
   const offer = {
     client,
     scopes,
-    words: wordsFor(linkRules.catalogue, scopes),
+    words: wordsFor(catalogue, scopes),
     developer: client.userId === null ? undefined : (owner?.name ?? null),
     reviewedAt: review?.reviewedAt ?? null,
     tokenLifeMs: tokenLifeOf(client, askRules.tokenLifeMs),

@@ -20,15 +20,16 @@ const REVIEW_LIFE_MS = 10 * MINUTE
  *
  * @throws Refusal `request_not_found`, `request_settled`
  */
-export async function reviewRequest({ db, now, site }: RequestContext, userId: string, id: string) {
+export async function reviewRequest(context: RequestContext, userId: string, id: string) {
+  const { db, now, site } = context
   const passkeys = await passkeysOfUser(db, userId)
   const nonce = newNonce()
   const { approval, challenge } = await db.transaction(async (tx) => {
-    const { request, client } = await pendingRequest(tx, userId, id, now())
-    const approval = await approvalText(tx, request, client)
+    const asked = await pendingRequest(tx, userId, id, now())
+    const approval = await approvalText(tx, context, asked)
     const challenge = approvalChallenge(approval, nonce)
     if (!(await isReviewed(tx, id))) {
-      await noteOpened(tx, request, now())
+      await noteOpened(tx, asked.request, now())
       await callOff(tx, id, now())
     }
     await insertReview(tx, {

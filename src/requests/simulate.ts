@@ -101,7 +101,7 @@ async function approve(play: Play, prepared: Prepared | undefined, outcome: Outc
   const { tx, context, request, client, at } = play
   if (prepared && prepared.encryptionKey !== client.encryptionKey) throw new Refusal('approval_changed')
   if (!(await settleRequest(tx, request.id, 'approved', at))) throw new Refusal('request_settled')
-  await decide(play, 'approved', simulatedEvidence(await approvalText(tx, request, client), at))
+  await decide(play, 'approved', simulatedEvidence(await approvalText(tx, context, play), at))
   const redirectTo = await handOver(tx, context, { request, client, prepared }, at)
   if (outcome === 'notifier_fails') await letDeliveryFail(tx, request.id)
   return { status: 'approved', redirectTo }

@@ -1,8 +1,10 @@
 import { hash, randomBytes } from 'node:crypto'
 import { canonicalJson } from '#base/json.ts'
+import { wordsFor } from '#clients/catalogue.ts'
 import type { Client } from '#clients/store.ts'
 import type { Transaction } from '#store/database.ts'
 import { userInside } from '#users/store.ts'
+import type { RequestContext } from './context.ts'
 import type { TokenRequest } from './store.ts'
 import { termsOf } from './terms.ts'
 
@@ -10,7 +12,11 @@ import { termsOf } from './terms.ts'
  * What a user is shown of a request, and so what they sign: every field that the decision rests on, in the one spelling
  * of RFC 8785. The page renders these fields alone; a change of any of them after display voids the approval.
  */
-export async function approvalText(tx: Transaction, request: TokenRequest, client: Client): Promise<string> {
+export async function approvalText(
+  tx: Transaction,
+  { catalogue }: Pick<RequestContext, 'catalogue'>,
+  { request, client }: { request: TokenRequest; client: Client },
+): Promise<string> {
   const { scopes, bindingMessage, pushUrl } = termsOf(request)
   return canonicalJson({
     v: 1,
@@ -21,7 +27,11 @@ export async function approvalText(tx: Transaction, request: TokenRequest, clien
     client_kind: client.kind,
     owner_name: await ownerOf(tx, client),
     user_id: request.userId,
-    scopes,
+    scopes: wordsFor(catalogue, scopes).map(({ scope, texts, isDangerous }) => ({
+      scope,
+      texts,
+      dangerous: isDangerous,
+    })),
     binding_message: bindingMessage,
     reason: request.reason,
     from: request.address,

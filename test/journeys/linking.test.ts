@@ -35,7 +35,7 @@ test('an app sends its user here; they read who it is, link it by passkey, come 
   assert.deepEqual(scopes, [
     'Can do harm: Send money to others',
     'See your accounts and what is in them',
-    'In the app’s own word: trading:model',
+    'Not explained by whoever runs this server: trading:model',
     'Know that it was you who approved, and when',
   ])
   await page.getByText('Registered by the people who run this service.').waitFor()

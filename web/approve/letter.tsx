@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact'
 import type { Approval, RequestDetail } from '../../src/api/contract.ts'
 import { span, when } from '../ui/format.ts'
 import { Heading } from '../ui/heading.tsx'
+import { Scopes } from '../ui/scopes.tsx'
 import { rich, t } from '../ui/text.ts'
 import { Destination } from './destination.tsx'
 
@@ -23,17 +24,7 @@ export function Letter({ approval, history }: Props) {
       <p class="lead">{t('request.lead')}</p>
       <dl class="letter">
         <Line label={t('request.what')}>
-          {scopes.length ? (
-            <ul>
-              {scopes.map((scope) => (
-                <li key={scope}>
-                  <bdi>{scope}</bdi>
-                </li>
-              ))}
-            </ul>
-          ) : (
-            t('request.fullAccess')
-          )}
+          {scopes.length ? <Scopes scopes={scopes} /> : t('request.fullAccess')}
         </Line>
         <Line label={t('request.howLong')}>
           {t('request.until', {

@@ -2,10 +2,10 @@ import type { LinkCard } from '../../src/api/contract.ts'
 import { when } from '../ui/format.ts'
 import { Heading } from '../ui/heading.tsx'
 import { Loaded, useLoad } from '../ui/load.tsx'
+import { Scopes } from '../ui/scopes.tsx'
 import { Shell } from '../ui/shell.tsx'
 import { TakeAway } from '../ui/take-away.tsx'
 import { t } from '../ui/text.ts'
-import { Scopes } from './scopes.tsx'
 
 /** Apps that may ask this user, and the way to end it. */
 export function LinksPage() {

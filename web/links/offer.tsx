@@ -9,8 +9,8 @@ import { Failure } from '../ui/failure.tsx'
 import { hostOf, span, when } from '../ui/format.ts'
 import { Heading } from '../ui/heading.tsx'
 import { usePasskeyFor } from '../ui/passkey.ts'
+import { Scopes } from '../ui/scopes.tsx'
 import { rich, t } from '../ui/text.ts'
-import { Scopes } from './scopes.tsx'
 
 interface Props {
   ask: LinkAskForm

@@ -582,7 +582,7 @@ export const en = {
   'linkCode.help':
     'Only type a code that you asked for yourself. Nobody who calls or writes to you needs you to.',
   'scope.danger': 'Can do harm:',
-  'scope.unworded': 'In the app’s own word:',
+  'scope.unworded': 'Not explained by whoever runs this server:',
   'links.title': 'Linked apps',
   'links.lead': { one: 'One app may ask you.', other: '{count} apps may ask you.' },
   'links.empty': 'No app may ask you. One that you link, at its own site or by a code, is listed here.',

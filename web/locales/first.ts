@@ -14,6 +14,7 @@ const FIRST = new Set([
   'authorize',
   'inbox',
   'request',
+  'scope',
   'report',
   'altered',
   'settled',

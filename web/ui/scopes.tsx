@@ -1,5 +1,5 @@
 import type { ScopeCard } from '../../src/api/contract.ts'
-import { languageNow, t } from '../ui/text.ts'
+import { languageNow, t } from './text.ts'
 
 /** What an app may ask for, in words; what can do harm stands first and says so. */
 export function Scopes({ scopes }: { scopes: ScopeCard[] }) {
