@@ -562,6 +562,14 @@ export const operations: Record<string, Operation> = {
     answers: { 204: null },
     refusals: ['contact_not_found'],
   },
+  'POST /v1/me/contacts/{id}/resume': {
+    summary: 'Be told by the own app of the operator again',
+    about: 'For the contact of channel `http`, after it was removed or its back end no longer knew the user.',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 204: null },
+    refusals: ['contact_not_found'],
+  },
   'GET /v1/me/notice-settings': {
     summary: 'Read how one wants to be told',
     tag: 'Approvals',
@@ -1161,6 +1169,14 @@ export const operations: Record<string, Operation> = {
     access: 'admin',
     answers: { 204: null },
     refusals: ['user_not_found', 'last_operator'],
+  },
+  'DELETE /v1/admin/users/{id}/contacts/{contact}': {
+    summary: 'Stop telling a user somewhere',
+    about: 'For a phone that was lost, or an app that a user no longer has. Its user can bring it back.',
+    tag: 'Operator',
+    access: 'admin',
+    answers: { 204: null },
+    refusals: ['contact_not_found'],
   },
   'POST /v1/admin/users/{id}/enrolment': {
     summary: 'Make a new enrolment link',

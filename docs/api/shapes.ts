@@ -275,7 +275,7 @@ const ContactCard = of<contract.ContactCard>()(
     channel: Text('`webpush`, `whatsapp`, …'),
     address: OrNull(Text('A phone number; null where the address says nothing to people')),
     label: OrNull(Text('`user-agent` of a browser')),
-    state: oneOf('active', 'suspended', 'unreachable'),
+    state: oneOf('active', 'suspended', 'unreachable', 'removed'),
     created_at: Time('When it was added'),
   }),
 )

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
 import type { Server } from '#http/server.ts'
 import { tellOfAccount } from '#notices/account.ts'
-import { addAppContact, addPhone } from '#notices/contacts.ts'
+import { addAppContact, addPhone, removeContact } from '#notices/contacts.ts'
 import { contactsOfUser } from '#notices/store.ts'
 import { disableUser, enableUser } from '#requests/disable-user.ts'
 import { callOffEnrolment, renewEnrolment } from '#users/renew.ts'
@@ -101,6 +101,18 @@ export function adminUserRoutes(server: Server, context: AdminUsersContext) {
     await giveRole(context, http.params.id, http.body.role, actingOf(http))
     return reply.code(204).send()
   })
+
+  const contact = Type.Object({ ...Id.properties, contact: Id.properties.id })
+  server.delete(
+    '/v1/admin/users/:id/contacts/:contact',
+    { schema: { params: contact } },
+    async (http, reply) => {
+      const { id: userId, contact: id } = http.params
+      const removal = { id, userId, by: { actor: 'operator', actorId: actingOf(http) } } as const
+      await db.transaction((tx) => removeContact(tx, removal, now()))
+      return reply.code(204).send()
+    },
+  )
 
   const enrolment = '/v1/admin/users/:id/enrolment'
   server.post(enrolment, { schema: { params: Id } }, async (http, reply) => {

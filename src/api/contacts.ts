@@ -3,10 +3,11 @@ import { SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import type { Vault } from '#base/seal.ts'
 import type { Server } from '#http/server.ts'
+import { removeContact, resumeContact } from '#notices/contacts.ts'
 import { advanceNotice } from '#notices/progress.ts'
 import { noticeOfReceipt } from '#notices/receipt.ts'
 import { changeNoticeSettings, type NoticeSettings, noticeSettings } from '#notices/settings.ts'
-import { type Contact, contactsOfUser, deleteContact, noticeById } from '#notices/store.ts'
+import { type Contact, contactsOfUser, noticeById } from '#notices/store.ts'
 import type { UsersContext } from '#users/users.ts'
 import type { ContactCard, NoticeSettingsCard } from './contract.ts'
 import { signedIn } from './guard.ts'
@@ -62,8 +63,15 @@ export function contactRoutes(server: Server, context: UsersContext & { vault: V
 
   server.delete('/v1/me/contacts/:id', { schema: { params: Id } }, async (http, reply) => {
     const { userId } = await signedIn(context, http)
-    const removed = await db.transaction((tx) => deleteContact(tx, http.params.id, userId))
-    if (removed === 0) throw new Refusal('contact_not_found')
+    const removal = { id: http.params.id, userId, by: { actor: 'user' } } as const
+    await db.transaction((tx) => removeContact(tx, removal, now()))
+    return reply.code(204).send()
+  })
+
+  server.post('/v1/me/contacts/:id/resume', { schema: { params: Id } }, async (http, reply) => {
+    const { userId } = await signedIn(context, http)
+    const change = { id: http.params.id, userId, by: { actor: 'user' } } as const
+    await db.transaction((tx) => resumeContact(tx, change, now()))
     return reply.code(204).send()
   })
 

@@ -176,7 +176,8 @@ export interface ContactCard {
   address: string | null
   /** `user-agent` of a browser. */
   label: string | null
-  state: 'active' | 'suspended' | 'unreachable'
+  /** `removed` stands for what every user has, and this one does not want. */
+  state: 'active' | 'suspended' | 'unreachable' | 'removed'
   created_at: number
 }
 

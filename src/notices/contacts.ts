@@ -1,7 +1,15 @@
+import { recordEvent } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
 import { newId } from '#base/ids.ts'
 import type { Database, Transaction } from '#store/database.ts'
-import { type Contact, insertContact, usersWithout } from './store.ts'
+import {
+  type Contact,
+  contactById,
+  deleteContact,
+  insertContact,
+  setContactState,
+  usersWithout,
+} from './store.ts'
 
 /**
  * Notes a phone where a user can be told. Its number is kept in the form of E.164 without its plus, as messengers send it.
@@ -41,7 +49,7 @@ const BATCH = 500
 /** Sees to it that every user is told by the operator's own app as well, which knows them by their id. */
 export async function addAppContacts(db: Database, now: number): Promise<void> {
   for (;;) {
-    const users = await usersWithout(db, 'http', BATCH)
+    const users = await usersWithout(db, APP, BATCH)
     await db.transaction(async (tx) => {
       for (const { id: userId } of users) await addAppContact(tx, userId, now)
     })
@@ -51,7 +59,44 @@ export async function addAppContacts(db: Database, now: number): Promise<void> {
 
 /** The same for one user, as part of a larger transaction. */
 export const addAppContact = (tx: Transaction, userId: string, now: number) =>
-  insertContact(tx, newContact({ userId, channel: 'http', address: userId }, now))
+  insertContact(tx, newContact({ userId, channel: APP, address: userId }, now))
+
+/** Who takes a contact away, or brings it back, and of whom. */
+interface Change {
+  id: string
+  userId: string
+  by: { actor: 'user' } | { actor: 'operator'; actorId: string }
+}
+
+/**
+ * Takes a contact away. That of the operator's own app, which every user has, is kept as removed, so that it is not added
+ * once more.
+ *
+ * @throws Refusal `contact_not_found`
+ */
+export async function removeContact(tx: Transaction, { id, userId, by }: Change, now: number) {
+  const contact = await contactById(tx, id)
+  if (contact?.userId !== userId) throw new Refusal('contact_not_found')
+  const { channel } = contact
+  if (channel === APP) await setContactState(tx, id, 'removed')
+  else await deleteContact(tx, id, userId)
+  await recordEvent(tx, { kind: 'contact_removed', ...by, userId, detail: channel, at: now })
+}
+
+/**
+ * Has the operator's own app tell again, after it was taken away or knew its user no longer.
+ *
+ * @throws Refusal `contact_not_found` also for a contact of another channel: those prove themselves again
+ */
+export async function resumeContact(tx: Transaction, { id, userId, by }: Change, now: number) {
+  const contact = await contactById(tx, id)
+  if (contact?.userId !== userId || contact.channel !== APP) throw new Refusal('contact_not_found')
+  await setContactState(tx, id, 'active')
+  await recordEvent(tx, { kind: 'contact_resumed', ...by, userId, detail: APP, at: now })
+}
+
+/** The operator's own app. */
+const APP = 'http'
 
 /** @returns the digits alone, country code first (E.164 without its plus); undefined when it is no such number */
 export function readPhone(text: string): string | undefined {

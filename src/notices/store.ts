@@ -16,8 +16,8 @@ export interface Contact {
   language: string | null
   /** When its user last wrote to us there, epoch milliseconds; null where they cannot, or never did. */
   heardAt: number | null
-  /** `unreachable`: the channel says that nobody is there any more. */
-  state: 'active' | 'suspended' | 'unreachable'
+  /** `unreachable`: the channel says that nobody is there any more. `removed`: of a channel that all users have. */
+  state: 'active' | 'suspended' | 'unreachable' | 'removed'
   createdAt: number
 }
 

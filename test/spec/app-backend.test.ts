@@ -12,8 +12,9 @@ import { startAppBackend } from '../../demo/app-backend.ts'
 import { createPasskey } from '../../demo/passkey.ts'
 import { startSession } from '../../demo/person.ts'
 import { readBody } from '../../demo/whatsapp/api.ts'
+import type { ContactCard } from '../../src/api/contract.ts'
 import { startReceiver } from '../support/receiver.ts'
-import { startServer } from '../support/server.ts'
+import { ADMIN_KEY, startServer } from '../support/server.ts'
 import { until } from '../support/until.ts'
 
 const SECRET = `whsec_${randomBytes(32).toString('base64')}`
@@ -142,6 +143,49 @@ test('users that were there before the app are told by it too', async () => {
     contacts.map(({ address }) => address),
     ['early'],
   )
+})
+
+test('whoever took the app away is not told by it again, also after the next start, until they wish so', async () => {
+  const calls: string[] = []
+  await using backend = await listen(async (http, reply) => {
+    calls.push((await readBody(http)).toString())
+    reply.writeHead(200).end()
+  })
+  const data = await mkdtemp(join(tmpdir(), 'countersign-'))
+  const env = envFor(backend.url)
+  const before = await startServer({ env, data })
+  const asha = await before.person()
+  const ravi = await before.person({ handle: 'ravi' })
+  const contactOf = async (person: typeof asha) =>
+    (await person.must<{ contacts: ContactCard[] }>('GET', '/v1/me/contacts')).contacts[0]
+  const [own, other] = [await contactOf(asha), await contactOf(ravi)]
+  const remove = async () => (await asha.call('DELETE', `/v1/me/contacts/${own?.id}`)).status
+  assert.equal(await remove(), 204)
+  assert.equal((await asha.call('DELETE', `/v1/me/contacts/${other?.id}`)).status, 404)
+  assert.equal((await asha.call('POST', `/v1/me/contacts/${other?.id}/resume`)).status, 404)
+  assert.equal((await contactOf(asha))?.state, 'removed')
+
+  assert.equal((await asha.call('POST', `/v1/me/contacts/${own?.id}/resume`)).status, 204)
+  const form = { user_id: asha.userId, notifier_url: 'http://127.0.0.1:9/' }
+  await before.openRequest(await before.addClient(form))
+  await until(() => calls.length === 1)
+
+  assert.equal(await remove(), 204)
+  const byOperator = await fetch(`${before.origin}/v1/admin/users/${ravi.userId}/contacts/${other?.id}`, {
+    method: 'DELETE',
+    headers: { authorization: `Bearer ${ADMIN_KEY}` },
+  })
+  assert.equal(byOperator.status, 204)
+  await before.stop()
+
+  await using server = await startServer({ env: { ...env, ...before.storeEnv }, data })
+  const states = await server.select("select state from contacts where channel = 'http'")
+  assert.deepEqual(
+    states.map(({ state }) => state),
+    ['removed', 'removed'],
+  )
+  await server.openRequest(await server.addClient({ ...form, name: 'Another' }))
+  assert.equal((await server.select('select id from notices')).length, 1)
 })
 
 interface Told {

@@ -1,5 +1,9 @@
 import type { ContactCard } from '../../src/api/contract.ts'
+import { useAction } from '../ui/action.ts'
+import { post } from '../ui/api.ts'
+import { Button } from '../ui/button.tsx'
 import { deviceName } from '../ui/device.ts'
+import { Failure } from '../ui/failure.tsx'
 import { when } from '../ui/format.ts'
 import { Loaded, useLoad } from '../ui/load.tsx'
 import { TakeAway } from '../ui/take-away.tsx'
@@ -33,7 +37,9 @@ function Contact({ contact, reload }: { contact: ContactCard; reload: () => Prom
   const name =
     channel === 'whatsapp'
       ? t('contacts.whatsapp', { number: address ?? t('contacts.whatsapp.hidden') })
-      : deviceName(label)
+      : channel === 'http'
+        ? t('contacts.app')
+        : deviceName(label)
   return (
     <li class="card row">
       <div>
@@ -43,16 +49,37 @@ function Contact({ contact, reload }: { contact: ContactCard; reload: () => Prom
         {state === 'unreachable' && (
           <p>{channel === 'whatsapp' ? t('contacts.whatsapp.unreachable') : t('contacts.unreachable')}</p>
         )}
+        {state === 'removed' && <p>{t('contacts.removed')}</p>}
       </div>
-      <TakeAway
-        label={t('action.remove')}
-        of={name}
-        title={t('contacts.remove.title')}
-        text={t('contacts.remove.text', { name })}
-        action={t('contacts.remove.action')}
-        path={`/v1/me/contacts/${id}`}
-        onDone={reload}
-      />
+      {channel === 'http' && state !== 'active' ? (
+        <Resume id={id} reload={reload} />
+      ) : (
+        <TakeAway
+          label={t('action.remove')}
+          of={name}
+          title={t('contacts.remove.title')}
+          text={t('contacts.remove.text', { name })}
+          action={t('contacts.remove.action')}
+          path={`/v1/me/contacts/${id}`}
+          onDone={reload}
+        />
+      )}
     </li>
+  )
+}
+
+/** What every user has is not lost when it is taken away. */
+function Resume({ id, reload }: { id: string; reload: () => Promise<void> }) {
+  const resume = useAction(async () => {
+    await post(`/v1/me/contacts/${id}/resume`)
+    await reload()
+  })
+  return (
+    <>
+      <Failure error={resume.error} />
+      <Button isBusy={resume.isBusy} onClick={resume.run}>
+        {t('contacts.resume')}
+      </Button>
+    </>
   )
 }

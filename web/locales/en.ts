@@ -233,6 +233,9 @@ export const en = {
   'contacts.whatsapp.scan': 'WhatsApp is on another phone: scan this with it',
   'contacts.whatsapp.words': 'the words to send',
   'contacts.whatsapp.waiting': 'Waiting for your message. The code works until {at}.',
+  'contacts.app': 'The app of this service',
+  'contacts.removed': 'It does not tell you: it was taken away.',
+  'contacts.resume': 'Tell me there again',
   'contacts.added': 'Added {at}.',
   'contacts.unreachable': 'Nothing arrives here any more.',
   'contacts.whatsapp.suspended':

@@ -226,6 +226,9 @@ export default {
   'contacts.whatsapp.scan': 'WhatsApp किसी और फ़ोन पर है: उससे इसे स्कैन करें',
   'contacts.whatsapp.words': 'भेजने के शब्द',
   'contacts.whatsapp.waiting': 'आपके संदेश का इंतज़ार है। कोड {at} तक चलेगा।',
+  'contacts.app': 'इस सेवा का अपना ऐप',
+  'contacts.removed': 'यह आपको सूचना नहीं देता: इसे हटाया गया है।',
+  'contacts.resume': 'यहाँ फिर सूचना दें',
   'contacts.added': '{at} जोड़ा गया।',
   'contacts.unreachable': 'अब यहाँ कुछ नहीं पहुँचता।',
   'contacts.whatsapp.suspended':

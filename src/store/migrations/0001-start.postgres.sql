@@ -359,7 +359,8 @@ create table contacts (
   session_id text collate "C",
   -- When its user last wrote to us there, where they can.
   heard_at bigint,
-  state text collate "C" not null check (state in ('active', 'suspended', 'unreachable')),
+  -- Removed: what is there for every user stays away once it was taken away.
+  state text collate "C" not null check (state in ('active', 'suspended', 'unreachable', 'removed')),
   created_at bigint not null,
   unique (channel, address)
 );

@@ -358,7 +358,8 @@ create table contacts (
   session_id text,
   -- When its user last wrote to us there, where they can.
   heard_at integer,
-  state text not null check (state in ('active', 'suspended', 'unreachable')),
+  -- Removed: what is there for every user stays away once it was taken away.
+  state text not null check (state in ('active', 'suspended', 'unreachable', 'removed')),
   created_at integer not null,
   unique (channel, address)
 ) strict, without rowid;
