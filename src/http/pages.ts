@@ -95,7 +95,7 @@ export async function pageRoutes(
     index: false,
     wildcard: false,
     // The documents have routes of their own.
-    globIgnore: ['docs/**', 'openapi.json*', 'llms*.txt', '**/*.br', '**/*.gz'],
+    globIgnore: ['docs/**', 'openapi.json*', 'llms*', '**/*.br', '**/*.gz'],
     // The build packed them; whoever takes neither Brotli nor gzip gets them as they are.
     preCompressed: true,
     cacheControl: false,

@@ -99,6 +99,42 @@ test('files come packed for whoever takes it, and as they are for whoever does n
   assert.equal((await fetchRaw(server.port, `/assets/${large[0]}.br`)).status, 404)
 })
 
+test('the documents come packed as well, each form with a tag of its own', async () => {
+  await using server = await startServer()
+  for (const path of [
+    '/docs',
+    '/docs/webhooks',
+    '/docs/webhooks.md',
+    '/openapi.json',
+    '/llms.txt',
+    '/llms-full.txt',
+  ]) {
+    const plain = await fetchRaw(server.port, path)
+    assert.equal(plain.headers['content-encoding'], undefined)
+    const tags = new Set([plain.headers.etag])
+    for (const [takes, gets, unpack] of [
+      ['gzip, deflate, br', 'br', brotliDecompressSync],
+      ['gzip', 'gzip', gunzipSync],
+      ['br;q=0, gzip;q=0.5', 'gzip', gunzipSync],
+    ] as const) {
+      const packed = await fetchRaw(server.port, path, takes)
+      assert.equal(packed.headers['content-encoding'], gets, path)
+      assert.equal(packed.headers.vary, 'accept-encoding')
+      for (const header of ['content-type', 'cache-control', 'content-security-policy'])
+        assert.equal(packed.headers[header], plain.headers[header], `${path}: ${header}`)
+      assert.ok(packed.body.length < plain.body.length * 0.6, `${path}: ${packed.body.length} bytes`)
+      assert.deepEqual(unpack(packed.body), plain.body)
+      tags.add(packed.headers.etag)
+    }
+    assert.equal(tags.size, 3, 'a tag stands for one form')
+    const known = await fetch(`${server.origin}${path}`, {
+      headers: { 'if-none-match': String(plain.headers.etag), 'accept-encoding': 'identity' },
+    })
+    assert.equal(known.status, 304)
+  }
+  assert.equal((await fetchRaw(server.port, '/openapi.json.br')).status, 404)
+})
+
 /** Without what the build puts into the name. */
 const pathOf = (route: Route) => new URL(route.request().url()).pathname.replace(/-[\w-]{8}\./, '.')
 
