@@ -173,7 +173,9 @@ const RequestDetail = of<contract.RequestDetail>()(
     token_expires_at: Time('When the token ends, or would end'),
     approvals_before: Type.Integer(),
     last_approved_at: OrNull(Time('Last approval for this app')),
-    token: OrNull(Type.Object({ id: Type.String(), state: TokenState })),
+    token: OrNull(
+      Type.Object({ id: Type.String(), state: TokenState, expires_at: Time('When all of it ends') }),
+    ),
     delivery: OrNull(
       Type.Object({
         state: DeliveryState,
@@ -304,8 +306,10 @@ const TokenCard = of<contract.TokenCard>()(
     request_id: Type.String(),
     state: TokenState,
     issued_at: Time('When it was issued'),
-    expires_at: Time('When it ends'),
+    expires_at: Time('When it ends; of what can be renewed, when that ends'),
     revoked_at: OrNull(Time('When it was revoked')),
+    is_renewable: Type.Boolean({ description: 'Whether the app can renew it without asking again' }),
+    renewed_at: OrNull(Time('When it last did so')),
     delivery: OrNull(Type.Object({ state: DeliveryState })),
   }),
 )

@@ -20,7 +20,8 @@ import {
   type TokenRequest,
 } from '#requests/store.ts'
 import { termsOf } from '#requests/terms.ts'
-import { tokenOfRequest } from '#tokens/store.ts'
+import { accessAt } from '#tokens/access.ts'
+import { accessOfRequest } from '#tokens/store.ts'
 import type { BlockedApp, RequestCard, RequestDetail, RequestPage } from './contract.ts'
 import { signedIn } from './guard.ts'
 import { Credential, Id } from './shapes.ts'
@@ -131,13 +132,13 @@ export function approvalRoutes(server: Server, context: RequestContext) {
     const [shown, client, token, delivery, before, events] = await Promise.all([
       card(request),
       clientById(db, clientId),
-      tokenOfRequest(db, id),
+      accessOfRequest(db, id),
       tokenDeliveryOf(db, id),
       approvalsBefore(db, userId, clientId, id),
       eventsOfRequest(db, id),
     ])
     const attempts = delivery ? await attemptsOf(db, delivery.id) : []
-    const hasEnded = token?.state === 'active' && token.expiresAt <= now()
+    const standing = token && accessAt(token, now())
     return {
       ...shown,
       from: request.address,
@@ -148,7 +149,7 @@ export function approvalRoutes(server: Server, context: RequestContext) {
       token_expires_at: request.tokenExpiresAt,
       approvals_before: before.count,
       last_approved_at: before.lastAt,
-      token: token ? { id: token.id, state: hasEnded ? 'expired' : token.state } : null,
+      token: standing ? { id: token.id, state: standing.state, expires_at: standing.expiresAt } : null,
       delivery: delivery
         ? {
             state: delivery.state,

@@ -47,7 +47,7 @@ export interface RequestDetail extends RequestCard {
   approvals_before: number
   last_approved_at: number | null
   /** The token that came of it, while there is one. */
-  token: { id: string; state: 'active' | 'revoked' | 'expired' } | null
+  token: { id: string; state: 'active' | 'revoked' | 'expired'; expires_at: number } | null
   delivery: {
     state: 'queued' | 'delivered' | 'undeliverable'
     attempts: number
@@ -86,6 +86,8 @@ export interface Approval {
   requested_at: number
   expires_at: number
   token_expires_at: number
+  /** Until then the app can renew its access without asking again; null where it cannot. */
+  renewable_until: number | null
 }
 
 export interface Review {
@@ -196,8 +198,13 @@ export interface TokenCard {
   request_id: string
   state: 'active' | 'revoked' | 'expired'
   issued_at: number
+  /** When the last of it ends; of what can be renewed, when that ends. */
   expires_at: number
   revoked_at: number | null
+  /** Whether the app can renew it without asking again. */
+  is_renewable: boolean
+  /** When it last did so. */
+  renewed_at: number | null
   delivery: { state: 'queued' | 'delivered' | 'undeliverable' } | null
 }
 

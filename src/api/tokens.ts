@@ -3,7 +3,8 @@ import { tokenDeliveryOf } from '#deliveries/store.ts'
 import type { Server } from '#http/server.ts'
 import type { RequestContext } from '#requests/context.ts'
 import { revokeGranted } from '#requests/revoke.ts'
-import { tokensOfUser } from '#tokens/store.ts'
+import { accessAt } from '#tokens/access.ts'
+import { accessOfUser } from '#tokens/store.ts'
 import type { TokenCard } from './contract.ts'
 import { signedIn } from './guard.ts'
 import { Id } from './shapes.ts'
@@ -16,7 +17,7 @@ export function tokenRoutes(server: Server, context: RequestContext) {
 
   server.get('/v1/me/tokens', async (http) => {
     const { userId } = await signedIn(context, http)
-    const tokens = await tokensOfUser(db, userId, MOST_SHOWN)
+    const tokens = await accessOfUser(db, userId, MOST_SHOWN)
     const cards = tokens.map(async (token): Promise<TokenCard> => {
       const client = await clientById(db, token.clientId)
       const delivery = await tokenDeliveryOf(db, token.requestId)
@@ -24,10 +25,12 @@ export function tokenRoutes(server: Server, context: RequestContext) {
         id: token.id,
         client: { id: token.clientId, name: client?.name ?? 'A removed app' },
         request_id: token.requestId,
-        state: token.state === 'active' && token.expiresAt <= now() ? 'expired' : token.state,
+        state: accessAt(token, now()).state,
         issued_at: token.issuedAt,
-        expires_at: token.expiresAt,
+        expires_at: accessAt(token, now()).expiresAt,
         revoked_at: token.revokedAt,
+        is_renewable: token.familyState !== null,
+        renewed_at: token.renewedAt,
         delivery: delivery ? { state: delivery.state } : null,
       }
     })

@@ -175,6 +175,7 @@ const askRules = (config: Config) => ({
   longestLifeMs: config.cibaLongestLife,
   tokenLifeMs:
     config.cibaProfile === 'fapi' ? Math.min(config.cibaTokenLife, FAPI_TOKEN_LIFE_MS) : config.cibaTokenLife,
+  renewableMs: config.cibaRefreshLife,
   mostOpen: config.cibaMostOpen,
   takesHandles: config.linkHandles !== 'hidden',
 })

@@ -13,6 +13,7 @@ import { announceHandler } from '#requests/announce.ts'
 import { expireHandler } from '#requests/expire.ts'
 import { sweepClients } from '#requests/retire.ts'
 import { simulateHandler } from '#requests/simulate.ts'
+import { deleteEndedRefreshTokens } from '#tokens/store.ts'
 import { sweepUsers } from '#users/sweep.ts'
 import { type Config, SettingError } from '../config.ts'
 import { release } from '../release.ts'
@@ -48,6 +49,7 @@ export async function startWork({
       await sweepUsers(tx, now())
       await sweepClients(tx, now())
       await deleteEndedJwts(tx, now())
+      await deleteEndedRefreshTokens(tx, now())
       await sweepTallies(tx, now())
       await deleteLinkCodes(tx, now() - DAY)
     })

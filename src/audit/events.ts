@@ -48,10 +48,15 @@ export async function recordEvent(tx: Transaction, event: NewEvent): Promise<voi
   tx.hint('events')
 }
 
+/** Of many refreshes the last one alone. */
 export const eventsOfRequest = (db: Database, requestId: string) =>
   db.read<Event>(sql`
     select seq, kind, at, actor, actor_id, request_id, user_id, client_id, detail, address
-      from events where request_id = ${requestId} order by seq`)
+      from events
+     where request_id = ${requestId}
+       and (kind <> 'token_refreshed'
+            or seq = (select max(seq) from events where request_id = ${requestId} and kind = 'token_refreshed'))
+     order by seq`)
 
 /** What happened to an app itself, newest first. */
 export const eventsOfApp = (db: Database, clientId: string, limit: number) =>

@@ -53,6 +53,8 @@ const refusals = {
   provider_unreachable: 'Your organisation’s sign-in cannot be reached now. Try again in a moment.',
   provider_unknown_user: 'There is no account here for you yet. Ask the operator.',
   push_refused: 'The push endpoint is of no push service that this server knows.',
+  refresh_token_wrong:
+    'The refresh token is not one of this app, was used before, has expired, or was revoked.',
   receipt_wrong: 'This receipt is not ours.',
   recovery_code_wrong: 'This recovery code is wrong or was used already. Check it, or take another one.',
   redirect_wrong: 'The redirect address is not the one that is registered for this app.',

@@ -14,10 +14,11 @@ export type SecretPrefix =
   | 'cs_code'
   | 'cs_tap'
   | 'cs_token'
+  | 'cs_refresh'
 
 /** The published form of every secret, for scanners. */
 export const SECRET_PATTERN =
-  /cs_(?:secret|test|admin|enrol|session|code|tap|token)_[0-9A-Za-z]{43}[0-9A-Za-z]{6}/
+  /cs_(?:secret|test|admin|enrol|session|code|tap|token|refresh)_[0-9A-Za-z]{43}[0-9A-Za-z]{6}/
 
 const WHOLE_SECRET = new RegExp(`^${SECRET_PATTERN.source}$`)
 

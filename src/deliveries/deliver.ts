@@ -10,7 +10,7 @@ import { cancel } from '#outbox/store.ts'
 import type { Handler, Outcome } from '#outbox/worker.ts'
 import type { Database, Transaction } from '#store/database.ts'
 import { allOf } from '#store/share.ts'
-import { revokeToken } from '#tokens/revoke.ts'
+import { endAccess } from '#tokens/revoke.ts'
 import { isListening, postByListener } from './listen.ts'
 import { isFinalRefusal, MANNERS } from './manner.ts'
 import { noteGone, type ProofRule } from './proof.ts'
@@ -212,7 +212,7 @@ async function giveUp(
     at: now,
   })
   if (delivery.tokenId !== null) {
-    await revokeToken(tx, delivery.tokenId, 'system', now, 'not delivered')
+    await endAccess(tx, delivery.requestId, 'system', now, 'not delivered')
     await context.onGivenUp(tx, delivery, now)
   }
   return { done: true }
@@ -300,7 +300,7 @@ function secretsIn(payload: Uint8Array): string[] {
 const SECRET_FIELDS = ['access_token', 'refresh_token', 'id_token', 'auth_req_id']
 
 /** A JWT, a JWE (both begin with `{"` in base64url), or an opaque token of ours. */
-const LOOKS_LIKE_TOKEN = /eyJ[\w-]{8,}(?:\.[\w-]*)*|cs_token_[0-9A-Za-z]+/g
+const LOOKS_LIKE_TOKEN = /eyJ[\w-]{8,}(?:\.[\w-]*)*|cs_(?:token|refresh)_[0-9A-Za-z]+/g
 
 /** An answer whose status came and whose body broke off counts by its status: the receiver has said what it did. */
 function asFailure(fault: unknown): Answer | CallFailed {

@@ -11,13 +11,13 @@ import { cancel } from '#outbox/store.ts'
 import type { Transaction } from '#store/database.ts'
 import { issueCode } from '#tokens/codes.ts'
 import { halfHash } from '#tokens/id-token.ts'
-import { type Grant, keepToken, type NewToken, signToken, testClaims } from '#tokens/issue.ts'
+import { type Grant, type NewFamily, type NewToken, signToken, testClaims } from '#tokens/issue.ts'
 import { challengeOf, verifyAssertion } from '#users/passkeys.ts'
 import { lockUser, notePasskeyUse } from '#users/store.ts'
 import { announce, bearerOf } from './announce.ts'
 import type { IssuedToken, RequestContext } from './context.ts'
 import { makeEvidence } from './evidence.ts'
-import { grantTokens } from './grant.ts'
+import { grantTokens, keepGranted } from './grant.ts'
 import { handleOf } from './handle.ts'
 import { redirectWith } from './redirect.ts'
 import { pendingRequest, requireOwnRequest, requirePending } from './review.ts'
@@ -95,6 +95,7 @@ export async function approveRequest(
 /** The token of a request, and where the client has a key, the payload that is encrypted to it. */
 export interface Prepared {
   token: NewToken
+  family: NewFamily | undefined
   push?: IssuedToken['push']
   /** The client's key, as it was then. */
   encryptionKey: string | null
@@ -124,7 +125,7 @@ export async function prepare(context: RequestContext, request: TokenRequest): P
   const encrypted = isEncrypted
     ? await encryptFor(encryptionKey, payloadOf(context, request, { token }))
     : undefined
-  return { token, encryptionKey, encrypted }
+  return { token, family: undefined, encryptionKey, encrypted }
 }
 
 /** The ID Token of a push vouches for all that comes with it (CIBA Core 1.0 §10.3.1). */
@@ -132,14 +133,18 @@ async function preparePush(context: RequestContext, request: TokenRequest): Prom
   const at = context.now()
   const handle = handleOf(context.vault, request.id)
   const client = await clientById(context.db, request.clientId)
-  const { token, idToken, scopes } = grantTokens(
+  const { token, idToken, scopes, family } = grantTokens(
     context.issuer,
     request,
     { authTime: at, issuedAt: at, isTest: client?.mode === 'test' },
-    (text) => ({ at_hash: halfHash(text), 'urn:openid:params:jwt:claim:auth_req_id': handle }),
+    (text, refreshToken) => ({
+      at_hash: halfHash(text),
+      'urn:openid:params:jwt:claim:auth_req_id': handle,
+      ...(refreshToken ? { 'urn:openid:params:jwt:claim:rt_hash': halfHash(refreshToken) } : {}),
+    }),
   )
-  const push = { handle, idToken, scopes }
-  return { token, push, encryptionKey: client?.encryptionKey ?? null, encrypted: undefined }
+  const push = { handle, idToken, scopes, refreshToken: family?.refreshToken }
+  return { token, family, push, encryptionKey: client?.encryptionKey ?? null, encrypted: undefined }
 }
 
 /** Issues the token and sends it on its way. */
@@ -153,7 +158,7 @@ export async function handOver(
   if (!prepared) return null
   const { token, encrypted } = prepared
   const { requestId, clientId, userId, expiresAt } = token.grant
-  await keepToken(tx, token)
+  await keepGranted(tx, prepared)
 
   if (request.delivery === 'code' && request.redirectUrl) {
     const code = await issueCode(tx, context.vault, {

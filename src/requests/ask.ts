@@ -44,6 +44,8 @@ export interface AskRules {
   lifeMs: number
   longestLifeMs: number
   tokenLifeMs: number
+  /** How long access can be renewed for who asks for offline_access; 0 for not at all. */
+  renewableMs: number
   /** Requests of one client to one user that may wait at a time. */
   mostOpen: number
   /** Whether a client may name a user by their handle, besides by their link. */
@@ -70,7 +72,9 @@ export async function askUser(context: AskContext, ask: InitiatorAsk) {
 
   const expiresAt = now() + lifeOf(ask.requestedExpiry, askRules)
   const pushUrl = initiator.deliveryMode === 'push' ? initiator.notificationUrl : null
-  const terms: Terms = { scopes, bindingMessage, pushUrl }
+  const isRenewable = scopes.includes('offline_access') && askRules.renewableMs > 0
+  const renewableMs = isRenewable ? askRules.renewableMs : null
+  const terms: Terms = { scopes, bindingMessage, pushUrl, renewableMs }
   const asked = {
     client,
     userId: user.id,

@@ -13,7 +13,7 @@ export interface IssuedToken {
   issuedAt: number
   expiresAt: number
   /** What a push of CIBA holds beyond the token. */
-  push?: { handle: string; idToken: string; scopes: string[] }
+  push?: { handle: string; idToken: string; scopes: string[]; refreshToken: string | undefined }
 }
 
 /** That a request of an initiator is settled, without a token in it. */

@@ -4,7 +4,7 @@ import { whose } from '#clients/edit.ts'
 import { clientInside, reviewInside, setClientState } from '#clients/store.ts'
 import { stopDelivery } from '#deliveries/deliver.ts'
 import { waitingDeliveries } from '#deliveries/store.ts'
-import { revokeToken } from '#tokens/revoke.ts'
+import { endAccess } from '#tokens/revoke.ts'
 import { requireOperator } from '#users/roles.ts'
 import type { RequestContext } from './context.ts'
 import { pendingOfClient } from './store.ts'
@@ -33,7 +33,7 @@ export async function disableClient({ db, now }: Context, id: string, by: string
       await withdrawInside(tx, each, at, { ...who, detail })
     for (const { requestId, tokenId } of await waitingDeliveries(tx, id, 0)) {
       await stopDelivery(tx, requestId, at)
-      if (tokenId !== null) await revokeToken(tx, tokenId, 'operator', at, detail)
+      if (tokenId !== null) await endAccess(tx, requestId, 'operator', at, detail)
     }
   })
 }

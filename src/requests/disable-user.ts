@@ -1,8 +1,8 @@
 import { recordEvent } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
 import { stopDelivery } from '#deliveries/deliver.ts'
-import { revokeToken } from '#tokens/revoke.ts'
-import { liveTokensOfUser } from '#tokens/store.ts'
+import { endAccess } from '#tokens/revoke.ts'
+import { liveAccessOfUser } from '#tokens/store.ts'
 import { requireOperator } from '#users/roles.ts'
 import { deleteEnrolments, deleteSessionsOfUser, lockUser, setUserState } from '#users/store.ts'
 import type { RequestContext } from './context.ts'
@@ -31,9 +31,9 @@ export async function disableUser({ db, now }: Context, userId: string, by: stri
     await deleteEnrolments(tx, userId)
     for (const each of await pendingInside(tx, userId))
       await withdrawInside(tx, each, at, { actor: 'operator', actorId: by, detail })
-    for (const { id, requestId } of await liveTokensOfUser(tx, userId, at)) {
+    for (const { requestId } of await liveAccessOfUser(tx, userId, at)) {
       await stopDelivery(tx, requestId, at)
-      await revokeToken(tx, id, 'operator', at, detail)
+      await endAccess(tx, requestId, 'operator', at, detail)
     }
   })
 }

@@ -1,14 +1,26 @@
 import { SECOND } from '#base/clock.ts'
+import type { Transaction } from '#store/database.ts'
 import { ACR, signIdToken } from '#tokens/id-token.ts'
-import { type Issuer, type NewToken, signToken, testClaims } from '#tokens/issue.ts'
+import {
+  type Issuer,
+  keepFamily,
+  keepToken,
+  type NewFamily,
+  type NewToken,
+  newRefreshToken,
+  signToken,
+  testClaims,
+} from '#tokens/issue.ts'
 import type { TokenRequest } from './store.ts'
-import { termsOf } from './terms.ts'
+import { renewableUntil, termsOf } from './terms.ts'
 
 /** What an approval by an initiator's wish brings. */
 export interface Granted {
   token: NewToken
   idToken: string
   scopes: string[]
+  /** Where offline access was approved. */
+  family: NewFamily | undefined
 }
 
 interface GrantTimes {
@@ -23,16 +35,16 @@ interface GrantTimes {
  * Signs the tokens of an approved request: the access token is good from when it is made, and never past what the
  * user was shown.
  *
- * @param claimsOf further claims of the ID Token, from the text of the access token
+ * @param claimsOf further claims of the ID Token, from the texts of the access token and the refresh token
  */
 export function grantTokens(
   issuer: Issuer,
   request: TokenRequest,
   { authTime, issuedAt, isTest = false }: GrantTimes,
-  claimsOf?: (accessToken: string) => Record<string, string>,
+  claimsOf?: (accessToken: string, refreshToken: string | undefined) => Record<string, string>,
 ): Granted {
   const { id: requestId, clientId, userId } = request
-  const { scopes } = termsOf(request)
+  const { scopes, renewableMs } = termsOf(request)
   // What the user was shown is the end of a token that is fetched at the last moment.
   const lifeMs = request.tokenExpiresAt - request.expiresAt
   const expiresAt = Math.min(issuedAt + lifeMs, request.tokenExpiresAt)
@@ -49,10 +61,24 @@ export function grantTokens(
       acr: ACR,
     },
   })
+  const family =
+    renewableMs === null
+      ? undefined
+      : {
+          refreshToken: newRefreshToken(),
+          tokenLifeMs: lifeMs,
+          expiresAt: Math.min(issuedAt + renewableMs, renewableUntil(request) ?? 0),
+        }
   const idToken = signIdToken(
     issuer,
     { userId, clientId, authTime, issuedAt, expiresAt },
-    claimsOf?.(token.text),
+    claimsOf?.(token.text, family?.refreshToken),
   )
-  return { token, idToken, scopes }
+  return { token, idToken, scopes, family }
+}
+
+/** Issues the tokens of an approved request. */
+export async function keepGranted(tx: Transaction, { token, family }: Pick<Granted, 'token' | 'family'>) {
+  await keepToken(tx, token)
+  if (family) await keepFamily(tx, family, token.grant)
 }

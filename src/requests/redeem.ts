@@ -4,12 +4,10 @@ import { Refusal } from '#base/errors.ts'
 import { clientInside, lockLink } from '#clients/store.ts'
 import type { Transaction } from '#store/database.ts'
 import { halfHash } from '#tokens/id-token.ts'
-import { keepToken } from '#tokens/issue.ts'
-import { revokeToken } from '#tokens/revoke.ts'
-import { activeTokensOfRequest } from '#tokens/store.ts'
+import { endAccess } from '#tokens/revoke.ts'
 import { FETCH_GRACE_MS } from './announce.ts'
 import type { AskContext } from './ask.ts'
-import { type Granted, grantTokens } from './grant.ts'
+import { type Granted, grantTokens, keepGranted } from './grant.ts'
 import { requestOfHandle } from './handle.ts'
 import { stateAt } from './state.ts'
 import {
@@ -90,9 +88,7 @@ async function judgePace(
 
 /** Who has what only the client should have came a second time: nobody can tell which of the two it was. */
 async function endAll(tx: Transaction, requestId: string, now: number): Promise<Refusal> {
-  for (const { id } of await activeTokensOfRequest(tx, requestId)) {
-    await revokeToken(tx, id, 'system', now, 'its auth_req_id was used again')
-  }
+  await endAccess(tx, requestId, 'system', now, 'its auth_req_id was used again')
   return new Refusal('handle_unknown')
 }
 
@@ -110,7 +106,7 @@ async function redeem(
     isTest: client?.mode === 'test',
   }
   const granted = grantTokens(context.issuer, request, times, (text) => ({ at_hash: halfHash(text) }))
-  await keepToken(tx, granted.token)
+  await keepGranted(tx, granted)
   await recordEvent(tx, {
     kind: 'token_fetched',
     actor: 'client',

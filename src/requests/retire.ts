@@ -15,7 +15,7 @@ import {
 import { stopDelivery } from '#deliveries/deliver.ts'
 import { waitingDeliveries } from '#deliveries/store.ts'
 import type { Transaction } from '#store/database.ts'
-import { revokeToken } from '#tokens/revoke.ts'
+import { endAccess } from '#tokens/revoke.ts'
 import type { RequestContext } from './context.ts'
 import { pendingOfClient } from './store.ts'
 import { withdrawInside } from './withdraw.ts'
@@ -44,7 +44,7 @@ export async function retireClient(
     for (const each of await pendingOfClient(tx, client)) await withdrawInside(tx, each, at)
     for (const { requestId, tokenId } of await waitingDeliveries(tx, id, 0)) {
       await stopDelivery(tx, requestId, at)
-      if (tokenId !== null) await revokeToken(tx, tokenId, 'user', at, 'the app is being deleted')
+      if (tokenId !== null) await endAccess(tx, requestId, 'user', at, 'the app is being deleted')
     }
     await recordEvent(tx, { ...whose(client), kind: 'app_deleted', actor: 'user', detail: client.name, at })
   })

@@ -6,7 +6,7 @@ import type { Transaction } from '#store/database.ts'
 import { userInside } from '#users/store.ts'
 import type { RequestContext } from './context.ts'
 import type { TokenRequest } from './store.ts'
-import { termsOf } from './terms.ts'
+import { renewableUntil, termsOf } from './terms.ts'
 
 /**
  * What a user is shown of a request, and so what they sign: every field that the decision rests on, in the one spelling
@@ -41,6 +41,7 @@ export async function approvalText(
     requested_at: request.requestedAt,
     expires_at: request.expiresAt,
     token_expires_at: request.tokenExpiresAt,
+    renewable_until: renewableUntil(request),
   })
 }
 

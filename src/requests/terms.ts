@@ -7,9 +7,17 @@ export interface Terms {
   bindingMessage: string | null
   /** Where the tokens are pushed to; null where the client comes for them. */
   pushUrl: string | null
+  /** How long access can be renewed without asking again, in milliseconds; null where it cannot. */
+  renewableMs: number | null
 }
 
-const EVERYTHING: Terms = { scopes: [], bindingMessage: null, pushUrl: null }
+const EVERYTHING: Terms = { scopes: [], bindingMessage: null, pushUrl: null, renewableMs: null }
 
 export const termsOf = ({ terms }: Pick<TokenRequest, 'terms'>): Terms =>
   terms === null ? EVERYTHING : { ...EVERYTHING, ...(JSON.parse(terms) as Partial<Terms>) }
+
+/** The latest that access can be renewed, in epoch milliseconds; null where it cannot. */
+export function renewableUntil(request: Pick<TokenRequest, 'terms' | 'expiresAt'>): number | null {
+  const { renewableMs } = termsOf(request)
+  return renewableMs === null ? null : request.expiresAt + renewableMs
+}

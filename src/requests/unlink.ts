@@ -2,8 +2,8 @@ import { recordEvent } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
 import { deleteLink } from '#clients/store.ts'
 import { stopDelivery } from '#deliveries/deliver.ts'
-import { revokeToken } from '#tokens/revoke.ts'
-import { activeTokensOfPair } from '#tokens/store.ts'
+import { endAccess } from '#tokens/revoke.ts'
+import { liveAccessOfUser } from '#tokens/store.ts'
 import { requireOperator } from '#users/roles.ts'
 import { promiseAnnouncement } from './announce.ts'
 import type { RequestContext } from './context.ts'
@@ -36,9 +36,10 @@ export async function unlinkUser(
       const isWithdrawn = await withdrawInside(tx, each, at, { ...by, detail: DETAIL })
       if (isWithdrawn && by.actor !== 'client') await promiseAnnouncement(tx, each, at)
     }
-    for (const { id, requestId } of await activeTokensOfPair(tx, userId, clientId, at)) {
-      await stopDelivery(tx, requestId, at)
-      await revokeToken(tx, id, by.actor, at, DETAIL)
+    for (const access of await liveAccessOfUser(tx, userId, at)) {
+      if (access.clientId !== clientId) continue
+      await stopDelivery(tx, access.requestId, at)
+      await endAccess(tx, access.requestId, by.actor, at, DETAIL)
     }
     await recordEvent(tx, { ...by, kind: 'app_unlinked', userId, clientId, at })
   })

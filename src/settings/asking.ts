@@ -8,6 +8,7 @@ import {
   linkHandles,
   listenRule,
   proofRule,
+  renewalLife,
   scopeCatalogue,
   text,
   windows,
@@ -49,6 +50,14 @@ export const asking = {
     fallback: '1h',
     about: 'How long an access token by CIBA is good, from when it is fetched.',
     example: '10m',
+  }),
+  cibaRefreshLife: always({
+    env: 'CIBA_REFRESH_LIFE',
+    parse: renewalLife,
+    fallback: '30d',
+    about:
+      'How long access by CIBA can be renewed by refresh tokens, for clients that ask for offline_access; users are shown its end. 0s gives none.',
+    example: '12h',
   }),
   cibaInterval: always({
     env: 'CIBA_INTERVAL',

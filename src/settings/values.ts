@@ -163,6 +163,16 @@ export function durationOrNone(given: string): number {
   throw new Error('must be a span of time such as 90s, 5m, 1h, at most 7d')
 }
 
+/** How long access can be renewed, in milliseconds; 0s means not at all. */
+export function renewalLife(given: string): number {
+  const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(given) ?? []
+  const ms = Number(count) * (UNITS[unit] ?? Number.NaN)
+  if (ms <= LONGEST_RENEWAL_MS) return ms
+  throw new Error('must be a span of time such as 12h or 30d, at most 400d')
+}
+
+const LONGEST_RENEWAL_MS = 400 * DAY
+
 /** How long something is kept, in milliseconds. */
 export function days(given: string): number {
   const [, count] = /^(\d{1,5})d$/.exec(given) ?? []

@@ -1,9 +1,9 @@
 import { newId, uuidv7 } from '#base/ids.ts'
-import { hashSecret } from '#base/secrets.ts'
+import { hashSecret, newSecret } from '#base/secrets.ts'
 import type { Transaction } from '#store/database.ts'
 import { signJwt } from './jwt.ts'
 import type { SigningKeys } from './keys.ts'
-import { insertToken } from './store.ts'
+import { insertFamily, insertRefreshToken, insertToken } from './store.ts'
 
 /** What all tokens of this server have in common. */
 export interface Issuer {
@@ -53,14 +53,48 @@ export const signToken = (issuer: Issuer, grant: Grant): NewToken => ({
   grant,
 })
 
-/** Issues a token in the transaction that decides. Only its hash is kept. */
-export const keepToken = (tx: Transaction, { id, text, grant }: NewToken) =>
+/**
+ * Issues a token in the transaction that decides. Only its hash is kept.
+ *
+ * @param round how often its family was renewed by then
+ */
+export const keepToken = (tx: Transaction, { id, text, grant }: NewToken, round = 0) =>
   insertToken(tx, {
     ...grant,
     id,
     hash: hashSecret(text),
     claims: grant.claims ? JSON.stringify(grant.claims) : null,
+    round,
   })
+
+/** That a token can be renewed. The text is for the caller to hand over, and kept nowhere. */
+export interface NewFamily {
+  refreshToken: string
+  /** How long each of its tokens is good, in milliseconds. */
+  tokenLifeMs: number
+  /** From then on nothing more comes of it. */
+  expiresAt: number
+}
+
+export const newRefreshToken = (): string => newSecret('cs_refresh')
+
+/** Begins the family of a token that was just kept. */
+export async function keepFamily(
+  tx: Transaction,
+  { refreshToken, tokenLifeMs, expiresAt }: NewFamily,
+  { requestId, clientId, userId, issuedAt, claims }: Grant,
+): Promise<void> {
+  await insertFamily(tx, {
+    requestId,
+    clientId,
+    userId,
+    claims: JSON.stringify(claims ?? {}),
+    tokenLifeMs,
+    issuedAt,
+    expiresAt,
+  })
+  await insertRefreshToken(tx, { hash: hashSecret(refreshToken), requestId, round: 0, expiresAt })
+}
 
 function signAccessToken({ issuer, audience, keys }: Issuer, grant: Grant): string {
   // Seconds are rounded down, so that no receiver whose clock is a little behind sees a token from the future.

@@ -111,6 +111,22 @@ test('openid-client: after a ping it fetches the tokens by one call', async () =
   assert.ok(answer.id_token)
 })
 
+test('openid-client: renews its access by refresh tokens, each used once', async () => {
+  const app = await addInitiator(server, [person.userId], { scope: 'openid offline_access' })
+  const config = await discover(app, client.ClientSecretBasic(app.client_secret))
+  const asked = await client.initiateBackchannelAuthentication(config, {
+    scope: 'openid offline_access',
+    login_hint: 'asha',
+  })
+  const tokens = client.pollBackchannelAuthenticationGrant(config, asked)
+  await approveNext()
+  const first = (await tokens).refresh_token ?? ''
+  const second = (await client.refreshTokenGrant(config, first)).refresh_token ?? ''
+  assert.ok(second && second !== first)
+  await assert.rejects(client.refreshTokenGrant(config, first), { error: 'invalid_grant' })
+  await assert.rejects(client.refreshTokenGrant(config, second), { error: 'invalid_grant' })
+})
+
 test('oauth4webapi: its strict reading of metadata, acknowledgement and tokens is content', async () => {
   const app = await addInitiator(server, [person.userId])
   const issuer = new URL(server.origin)

@@ -10,7 +10,7 @@ interface Props {
 
 /** What became of an approval: where the access went, until when it holds, and the way to take it back. */
 export function Handover({ request, reload }: Props) {
-  const { token, client, token_expires_at } = request
+  const { token, client } = request
   return (
     <section class="handover">
       <p role="status">
@@ -19,7 +19,7 @@ export function Handover({ request, reload }: Props) {
       </p>
       {token?.state === 'active' && (
         <>
-          <p>{t('handover.ends', { ends: when(token_expires_at) })}</p>
+          <p>{t('handover.ends', { ends: when(token.expires_at) })}</p>
           <Revoke tokenId={token.id} app={client.name} onDone={reload} />
         </>
       )}

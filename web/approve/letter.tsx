@@ -14,7 +14,16 @@ interface Props {
 
 /** The request as it is signed: who asks, what it gets, for how long, where it goes, why, and from where. */
 export function Letter({ approval, history }: Props) {
-  const { client_name, scopes, binding_message, reason, from, requested_at, token_expires_at } = approval
+  const {
+    client_name,
+    scopes,
+    binding_message,
+    reason,
+    from,
+    requested_at,
+    token_expires_at,
+    renewable_until,
+  } = approval
   return (
     <>
       <Heading title={t('request.title', { app: client_name })}>
@@ -31,6 +40,9 @@ export function Letter({ approval, history }: Props) {
             ends: when(token_expires_at),
             length: span(token_expires_at - requested_at),
           })}
+          {renewable_until !== null && (
+            <Notable>{t('request.renewable', { ends: when(renewable_until) })}</Notable>
+          )}
         </Line>
         <Line label={t('request.where')}>
           <Destination approval={approval} />

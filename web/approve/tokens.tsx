@@ -61,7 +61,10 @@ function TokenList({ tokens, reload }: { tokens: TokenCard[]; reload: () => Prom
   )
 }
 
-function lifeOf({ state, issued_at, expires_at, revoked_at }: TokenCard) {
+function lifeOf({ state, issued_at, expires_at, revoked_at, is_renewable }: TokenCard) {
+  if (state === 'active' && is_renewable) {
+    return t('tokens.renewable', { given: when(issued_at), ends: when(expires_at) })
+  }
   if (state === 'active') return t('tokens.life', { given: when(issued_at), ends: when(expires_at) })
   if (state === 'revoked') return t('tokens.revoked', { at: when(revoked_at ?? expires_at) })
   return t('tokens.expired', { at: when(expires_at) })

@@ -4,10 +4,11 @@ import { ACR } from '#tokens/id-token.ts'
 import { MOST_CACHE_S } from '#tokens/keys.ts'
 import { allowedBy } from './profile.ts'
 import type { CibaContext } from './routes.ts'
-import { CIBA_GRANT } from './token.ts'
+import { CIBA_GRANT, REFRESH_GRANT } from './token.ts'
 
 /** What this server can do (OpenID Connect Discovery 1.0 §4, RFC 8414 §3), and the keys that its tokens are signed with. */
-export function discoveryRoutes(server: Server, { site, issuer, profile }: CibaContext) {
+export function discoveryRoutes(server: Server, { site, issuer, profile, askRules }: CibaContext) {
+  const { renewableMs } = askRules
   const { modes, authMethods } = allowedBy(profile)
   const metadata = () => ({
     issuer: site.origin,
@@ -23,10 +24,10 @@ export function discoveryRoutes(server: Server, { site, issuer, profile }: CibaC
     backchannel_token_delivery_modes_supported: modes,
     backchannel_authentication_request_signing_alg_values_supported: CLIENT_ALGS,
     backchannel_user_code_parameter_supported: false,
-    grant_types_supported: [CIBA_GRANT],
+    grant_types_supported: [CIBA_GRANT, ...(renewableMs > 0 ? [REFRESH_GRANT] : [])],
     // No address that a browser is sent to belongs to this protocol.
     response_types_supported: [],
-    scopes_supported: ['openid'],
+    scopes_supported: ['openid', ...(renewableMs > 0 ? ['offline_access'] : [])],
     subject_types_supported: ['public'],
     token_endpoint_auth_methods_supported: authMethods,
     token_endpoint_auth_signing_alg_values_supported: CLIENT_ALGS,

@@ -9,6 +9,7 @@ export function cibaPayload({ accessToken, issuedAt, expiresAt, push }: IssuedTo
     token_type: 'Bearer',
     expires_in: Math.floor((expiresAt - issuedAt) / 1_000),
     id_token: push.idToken,
+    ...(push.refreshToken ? { refresh_token: push.refreshToken } : {}),
     scope: push.scopes.join(' '),
   })
 }

@@ -1,38 +1,52 @@
-import { revokeGranted } from '#requests/revoke.ts'
-import { activeToken } from '#tokens/revoke.ts'
-import type { Token } from '#tokens/store.ts'
+import { endGranted, giveBackToken } from '#requests/revoke.ts'
+import { activeToken, familyOf } from '#tokens/revoke.ts'
 import { invalidRequest } from './errors.ts'
 import type { CibaContext, ClientCall, ClientRoute } from './routes.ts'
 
 /** Introspection (RFC 7662) and revocation (RFC 7009) of a client's own tokens; of others' nothing is told or done. */
 export function tokenStateRoutes(clientRoute: ClientRoute, context: CibaContext) {
   clientRoute('/introspect', async (call) => {
-    const token = await ownToken(context, call)
-    if (!token) return { active: false }
-    const { clientId, userId, issuedAt, expiresAt, claims } = token
-    return {
-      active: true,
-      iss: context.site.origin,
-      client_id: clientId,
-      sub: userId,
-      aud: context.issuer.audience,
-      token_type: 'Bearer',
-      iat: Math.floor(issuedAt / 1_000),
-      exp: Math.floor(expiresAt / 1_000),
-      ...(JSON.parse(claims ?? '{}') as object),
-    }
+    const { token, family } = await ownToken(context, call)
+    if (token)
+      return { ...described(token), aud: context.issuer.audience, token_type: 'Bearer', ...claimsOf(token) }
+    if (family?.isUsable) return { ...described(family), ...claimsOf(family) }
+    return { active: false }
   })
 
   clientRoute('/revoke', async (call) => {
-    const token = await ownToken(context, call)
-    if (token) await revokeGranted(context, { tokenId: token.id, userId: token.userId, by: 'client' })
+    const { token, family } = await ownToken(context, call)
+    if (token) await giveBackToken(context, token.id)
+    // Also by one that was used before: whoever asks for less access gets it.
+    if (family) await endGranted(context, family.requestId, 'client')
     return {}
+  })
+
+  const described = (known: Known) => ({
+    active: true,
+    iss: context.site.origin,
+    client_id: known.clientId,
+    sub: known.userId,
+    iat: Math.floor(known.issuedAt / 1_000),
+    exp: Math.floor(known.expiresAt / 1_000),
   })
 }
 
-async function ownToken(context: CibaContext, { form, client }: ClientCall): Promise<Token | undefined> {
+interface Known {
+  clientId: string
+  userId: string
+  issuedAt: number
+  expiresAt: number
+  claims: string | null
+}
+
+const claimsOf = ({ claims }: Known) => JSON.parse(claims ?? '{}') as object
+
+/** What a text stands for, if it is this client's. A hint of its kind is not needed: no two of ours are alike. */
+async function ownToken({ db, now }: CibaContext, { form, client }: ClientCall) {
   const text = form.get('token')
   if (text === undefined) throw invalidRequest('token is missing.')
-  const token = await activeToken(context.db, text, context.now())
-  return token?.clientId === client.id ? token : undefined
+  const own = <T extends { clientId: string }>(found: T | undefined) =>
+    found?.clientId === client.id ? found : undefined
+  const token = own(await activeToken(db, text, now()))
+  return { token, family: token ? undefined : own(await familyOf(db, text, now())) }
 }

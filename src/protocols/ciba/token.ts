@@ -1,19 +1,27 @@
 import type { FastifyReply } from 'fastify'
+import { scopeList } from '#clients/scopes.ts'
 import { collectResult } from '#requests/collect.ts'
 import type { Granted } from '#requests/grant.ts'
+import type { NewToken } from '#tokens/issue.ts'
+import { refreshAccess } from '#tokens/refresh.ts'
 import { requireResource } from './backchannel.ts'
 import { CibaRefusal, invalidRequest } from './errors.ts'
 import type { CibaContext, ClientCall, ClientRoute } from './routes.ts'
 
 export const CIBA_GRANT = 'urn:openid:params:grant-type:ciba'
+export const REFRESH_GRANT = 'refresh_token'
 
 /** The token endpoint (CIBA Core 1.0 §10.1), at the address that Auth0's libraries know too. */
 export function tokenRoute(clientRoute: ClientRoute, context: CibaContext) {
   const respond = async (call: ClientCall, reply: FastifyReply) => {
     const grant = call.form.get('grant_type')
     if (grant === undefined) throw invalidRequest('grant_type is missing.')
-    if (grant === CIBA_GRANT) return tokenAnswer(await collect(context, call, reply))
-    throw new CibaRefusal('unsupported_grant_type', `This server knows the grant ${CIBA_GRANT}.`)
+    if (grant === CIBA_GRANT) return grantedAnswer(await collect(context, call, reply))
+    if (grant === REFRESH_GRANT) return refresh(context, call)
+    throw new CibaRefusal(
+      'unsupported_grant_type',
+      `This server knows the grants ${CIBA_GRANT} and ${REFRESH_GRANT}.`,
+    )
   }
   clientRoute('/token', respond)
   clientRoute('/oauth/token', respond)
@@ -33,11 +41,28 @@ async function collect(context: CibaContext, { form, client, initiator }: Client
   return collectResult(context, poll, { holdMs: context.holdMs, gone: hungUp.signal })
 }
 
-/** RFC 6749 §5.1, OpenID Connect Core 1.0 §3.1.3.3. */
-const tokenAnswer = ({ token, idToken, scopes }: Granted) => ({
-  access_token: token.text,
-  token_type: 'Bearer',
-  expires_in: Math.floor((token.grant.expiresAt - token.grant.issuedAt) / 1_000),
+/** RFC 6749 §6. That the user is there again is not said, so no ID Token is among it (OpenID Connect Core 1.0 §12.2). */
+async function refresh(context: CibaContext, { form, client }: ClientCall) {
+  requireResource(form, context.issuer.audience)
+  const refreshToken = form.get('refresh_token')
+  if (refreshToken === undefined) throw invalidRequest('refresh_token is missing.')
+  const scope = form.get('scope')
+  const scopes = scope === undefined ? undefined : scopeList(scope)
+  const refreshed = await refreshAccess(context, { clientId: client.id, refreshToken, scopes })
+  return { ...tokenAnswer(refreshed.token), refresh_token: refreshed.refreshToken }
+}
+
+/** OpenID Connect Core 1.0 §3.1.3.3. */
+const grantedAnswer = ({ token, idToken, family }: Granted) => ({
+  ...tokenAnswer(token),
   id_token: idToken,
-  scope: scopes.join(' '),
+  ...(family ? { refresh_token: family.refreshToken } : {}),
+})
+
+/** RFC 6749 §5.1. */
+const tokenAnswer = ({ text, grant }: NewToken) => ({
+  access_token: text,
+  token_type: 'Bearer',
+  expires_in: Math.floor((grant.expiresAt - grant.issuedAt) / 1_000),
+  scope: grant.claims?.scope ?? '',
 })

@@ -322,6 +322,37 @@ create table tokens (
 );
 create index tokens_of_user on tokens (user_id, id);
 
+-- What one approval gives beyond one token: each refresh brings the next one, until the family ends (RFC 6749 §6).
+create table token_families (
+  request_id text collate "C" primary key,
+  client_id text collate "C" not null,
+  user_id text collate "C" not null,
+  -- JSON, as of its tokens. A refresh may ask for less, never for more.
+  claims text collate "C" not null,
+  -- How long each of its tokens is good.
+  token_life_ms bigint not null,
+  -- Of its newest token.
+  round bigint not null default 0,
+  state text collate "C" not null check (state in ('active', 'revoked')),
+  issued_at bigint not null,
+  renewed_at bigint,
+  expires_at bigint not null,
+  revoked_at bigint,
+  check ((state = 'revoked') = (revoked_at is not null))
+);
+create index token_families_of_user on token_families (user_id) where state = 'active';
+
+-- The one of its family's round is good; whoever comes with an older one ends the family.
+create table refresh_tokens (
+  hash bytea primary key check (length(hash) = 32),
+  request_id text collate "C" not null,
+  round bigint not null,
+  -- As its family.
+  expires_at bigint not null,
+  unique (request_id, round)
+);
+create index refresh_tokens_by_end on refresh_tokens (expires_at);
+
 create table signing_keys (
   id text collate "C" primary key,
   public_jwk text collate "C" not null,

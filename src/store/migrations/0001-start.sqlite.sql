@@ -321,6 +321,37 @@ create table tokens (
 ) strict, without rowid;
 create index tokens_of_user on tokens (user_id, id);
 
+-- What one approval gives beyond one token: each refresh brings the next one, until the family ends (RFC 6749 §6).
+create table token_families (
+  request_id text primary key,
+  client_id text not null,
+  user_id text not null,
+  -- JSON, as of its tokens. A refresh may ask for less, never for more.
+  claims text not null,
+  -- How long each of its tokens is good.
+  token_life_ms integer not null,
+  -- Of its newest token.
+  round integer not null default 0,
+  state text not null check (state in ('active', 'revoked')),
+  issued_at integer not null,
+  renewed_at integer,
+  expires_at integer not null,
+  revoked_at integer,
+  check ((state = 'revoked') = (revoked_at is not null))
+) strict, without rowid;
+create index token_families_of_user on token_families (user_id) where state = 'active';
+
+-- The one of its family's round is good; whoever comes with an older one ends the family.
+create table refresh_tokens (
+  hash blob primary key check (length(hash) = 32),
+  request_id text not null,
+  round integer not null,
+  -- As its family.
+  expires_at integer not null,
+  unique (request_id, round)
+) strict, without rowid;
+create index refresh_tokens_by_end on refresh_tokens (expires_at);
+
 create table signing_keys (
   id text primary key,
   public_jwk text not null,

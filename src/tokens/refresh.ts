@@ -1,0 +1,106 @@
+import { recordEvent } from '#audit/events.ts'
+import type { Clock } from '#base/clock.ts'
+import { Refusal } from '#base/errors.ts'
+import { hashSecret } from '#base/secrets.ts'
+import type { Database, Transaction } from '#store/database.ts'
+import {
+  type Issuer,
+  keepToken,
+  type NewToken,
+  newRefreshToken,
+  signToken,
+  type TokenClaims,
+} from './issue.ts'
+import { endAccess } from './revoke.ts'
+import {
+  deleteEndedRounds,
+  type Family,
+  insertRefreshToken,
+  lockFamily,
+  noteRenewal,
+  refreshTokenInside,
+} from './store.ts'
+
+export interface RefreshContext {
+  db: Database
+  now: Clock
+  issuer: Issuer
+}
+
+export interface Refresh {
+  clientId: string
+  /** As the client sent it. */
+  refreshToken: string
+  /** Less than was granted; all of it, if not given. */
+  scopes: string[] | undefined
+}
+
+export interface Refreshed {
+  token: NewToken
+  refreshToken: string
+}
+
+/**
+ * Renews an access: a new token and a new refresh token for the one that is used up (RFC 6749 §6, RFC 9700 §4.14.2). Of
+ * many who come with it at the same moment one gets them. Who comes with one that was used before ends the whole family,
+ * since nobody can tell which of the two was the client.
+ *
+ * @throws Refusal `refresh_token_wrong` (also for another client's), `scope_refused`
+ */
+export async function refreshAccess(context: RefreshContext, refresh: Refresh): Promise<Refreshed> {
+  // Thrown behind the commit: that a family has ended stays so.
+  const refreshed = await context.db.transaction((tx) => renew(tx, context, refresh))
+  if (!refreshed) throw new Refusal('refresh_token_wrong')
+  return refreshed
+}
+
+async function renew(
+  tx: Transaction,
+  { now, issuer }: RefreshContext,
+  { clientId, refreshToken, scopes }: Refresh,
+): Promise<Refreshed | undefined> {
+  const at = now()
+  const known = await refreshTokenInside(tx, hashSecret(refreshToken))
+  const family = known && (await lockFamily(tx, known.requestId))
+  if (family?.clientId !== clientId || family.state !== 'active' || family.expiresAt <= at) return undefined
+  if (known?.round !== family.round) {
+    await endAccess(tx, family.requestId, 'system', at, 'its refresh token was used again')
+    return undefined
+  }
+  const round = family.round + 1
+  const token = signToken(issuer, {
+    requestId: family.requestId,
+    clientId,
+    userId: family.userId,
+    issuedAt: at,
+    expiresAt: Math.min(at + family.tokenLifeMs, family.expiresAt),
+    claims: claimsOf(family, scopes),
+  })
+  await keepToken(tx, token, round)
+  const next = newRefreshToken()
+  const { requestId, expiresAt } = family
+  await insertRefreshToken(tx, { hash: hashSecret(next), requestId, round, expiresAt })
+  await noteRenewal(tx, requestId, round, at)
+  await deleteEndedRounds(tx, requestId, round, at)
+  await recordEvent(tx, {
+    kind: 'token_refreshed',
+    actor: 'client',
+    requestId,
+    userId: family.userId,
+    clientId,
+    at,
+  })
+  return { token, refreshToken: next }
+}
+
+function claimsOf({ claims }: Family, scopes: string[] | undefined): TokenClaims {
+  const granted = JSON.parse(claims) as TokenClaims
+  if (scopes === undefined) return granted
+  const known = granted.scope?.split(' ') ?? []
+  if (scopes.length === 0 || scopes.some((each) => !known.includes(each))) {
+    throw new Refusal('scope_refused', {
+      detail: 'A refresh may ask for less than was granted, never for more.',
+    })
+  }
+  return { ...granted, scope: scopes.join(' ') }
+}
