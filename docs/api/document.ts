@@ -140,6 +140,7 @@ const CREDENTIALS: Record<Access, string | undefined> = {
   token: 'accessToken',
   user: 'session',
   admin: 'adminKey',
+  metrics: 'metricsKey',
   meta: undefined,
 }
 const securitySchemes = {
@@ -153,6 +154,7 @@ const securitySchemes = {
       'The session of a signed-in user. Calls that change something also need our own `origin` header.',
   },
   adminKey: { type: 'http', scheme: 'bearer', description: 'The admin key of the operator.' },
+  metricsKey: { type: 'http', scheme: 'bearer', description: 'The key for metrics alone, or the admin key.' },
 }
 
 const ACCESS_REFUSALS: Record<Access, readonly RefusalCode[]> = {
@@ -162,6 +164,7 @@ const ACCESS_REFUSALS: Record<Access, readonly RefusalCode[]> = {
   token: [],
   user: ['not_signed_in'],
   admin: ['admin_key_wrong', 'not_operator'],
+  metrics: ['metrics_key_wrong'],
   meta: [],
 }
 

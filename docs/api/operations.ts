@@ -2,7 +2,7 @@ import type { RefusalCode } from '#base/errors.ts'
 import type { ShapeName } from './shapes.ts'
 
 /** Who may call: each asks for its own credentials. */
-export type Access = 'anyone' | 'client' | 'secret' | 'token' | 'user' | 'admin' | 'meta'
+export type Access = 'anyone' | 'client' | 'secret' | 'token' | 'user' | 'admin' | 'metrics' | 'meta'
 
 export interface Operation {
   /** What it does, as an order of a few words. */
@@ -1274,6 +1274,13 @@ export const operations: Record<string, Operation> = {
     tag: 'Server',
     access: 'anyone',
     answers: { 200: 'Health' },
+  },
+  'GET /metrics': {
+    summary: 'Read what is counted, for Prometheus',
+    about: 'By the key of `COUNTERSIGN_METRICS_KEY`, or by the admin key.',
+    tag: 'Server',
+    access: 'metrics',
+    answers: { 200: 'text/plain' },
   },
   'GET /openapi.json': {
     summary: 'Read this document',

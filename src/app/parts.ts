@@ -2,6 +2,7 @@ import { createSecretKey } from 'node:crypto'
 import { startKeeper } from '#audit/keeper.ts'
 import { startTally } from '#audit/tally.ts'
 import { type Clock, MINUTE, SECOND } from '#base/clock.ts'
+import { StoreUnavailable } from '#base/errors.ts'
 import type { Log } from '#base/log.ts'
 import type { Vault } from '#base/seal.ts'
 import { createHttpChannel } from '#channels/http/channel.ts'
@@ -27,11 +28,14 @@ import { FAPI_TOKEN_LIFE_MS } from '#protocols/ciba/profile.ts'
 import { upstoxPayload } from '#protocols/upstox/payload.ts'
 import { dailyExpiry } from '#requests/expiry.ts'
 import type { Database } from '#store/database.ts'
+import { timed } from '#store/timed.ts'
 import { openSigningKeys } from '#tokens/keys.ts'
 import { createProvider } from '#users/provider.ts'
 import { webauthn } from '#users/webauthn.ts'
 import { type Config, providerSettings, whatsappSettings } from '../config.ts'
 import { openAdminKey, openAuditKey, openVapidKey, openVault } from '../keys.ts'
+import { release } from '../release.ts'
+import { journal } from './journal.ts'
 import { siteOf } from './site.ts'
 import { openStore } from './store.ts'
 
@@ -46,7 +50,14 @@ interface PartsOptions {
 
 /** Opens what everything else rests on: store, keys, ways out, channels, and what the routes and workers are handed. */
 export async function openParts({ config, log, now, steady }: PartsOptions) {
-  const db = await openStore(config, now)
+  // Every command knows this file, and the server alone counts.
+  const meters = (await import('./meters.ts')).createMeters()
+  const db = timed(await openStore(config, now), (what, ms, fault) =>
+    meters.store(what, ms, fault instanceof StoreUnavailable),
+  )
+  meters.begin({ db, now, version: await release() })
+  db.onFact(meters.count)
+  db.onFact(journal(log))
   const vault = await openVault(db, config, log)
   const adminKey = await openAdminKey(db, config)
   const keys = await openSigningKeys({ db, now, vault, log })
@@ -124,6 +135,7 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
     config,
     context,
     adminKey,
+    meters,
     issuer,
     wake,
     provider,

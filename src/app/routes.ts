@@ -21,12 +21,14 @@ import { ownSimulateRoutes, simulateRoutes } from '#api/simulate.ts'
 import { startRoutes } from '#api/start.ts'
 import { tlsRoutes } from '#api/tls.ts'
 import { tokenRoutes } from '#api/tokens.ts'
+import { hashSecret, sameHash } from '#base/secrets.ts'
 import { liveRoutes } from '#channels/live/routes.ts'
 import { pushRoutes } from '#channels/webpush/routes.ts'
 import { whatsappLinkRoutes } from '#channels/whatsapp/routes.ts'
 import { whatsappRoutes } from '#channels/whatsapp/webhook.ts'
 import { documentRoutes } from '#http/documents.ts'
 import { healthRoutes } from '#http/health.ts'
+import { metricsRoute, watchAnswers } from '#http/metrics.ts'
 import { pageRoutes } from '#http/pages.ts'
 import type { Server } from '#http/server.ts'
 import { cibaRoutes } from '#protocols/ciba/routes.ts'
@@ -38,9 +40,13 @@ import type { Parts } from './parts.ts'
 /** Adds every route there is: for the pages, the operator, clients of each protocol, messengers, and the pages themselves. */
 export async function addRoutes(
   server: Server,
-  { config, context, adminKey, provider, sends, whatsapp, channels, push, hub, audit }: Parts,
+  { config, context, adminKey, meters, provider, sends, whatsapp, channels, push, hub, audit }: Parts,
   pages: string,
 ) {
+  watchAnswers(server, ({ id, ...answer }) => {
+    meters.answer(answer.status)
+    if (config.logCalls) context.log.info('A call was answered.', { request_id: id, ...answer })
+  })
   await server.register(async (scope) => {
     const routes = scope as Server
     guardPages(routes, context)
@@ -86,6 +92,12 @@ export async function addRoutes(
   await upstoxRoutes(server, context)
   await cibaRoutes(server, { ...context, listen: hub.listen })
   if (whatsapp) await whatsappRoutes(server, context, whatsapp)
+  const metricsKey = config.metricsKey ? hashSecret(config.metricsKey) : undefined
+  metricsRoute(server, {
+    isAllowed: (key) =>
+      [adminKey.hash, metricsKey].some((hash) => hash !== undefined && sameHash(hashSecret(key), hash)),
+    render: meters.render,
+  })
   healthRoutes(server, () => context.db.read(sql`select 1 as ready`))
   documentRoutes(server, { folder: pages, isSecure: context.site.origin.startsWith('https:') })
   await pageRoutes(server, { folder: pages, isSecure: context.site.origin.startsWith('https:') })

@@ -37,6 +37,7 @@ const refusals = {
   link_not_found: 'There is no such link.',
   last_passkey: 'This is the only passkey of the account. Add another one before you remove it.',
   last_secret: 'This is the only secret of the app. Make a new one before you remove it.',
+  metrics_key_wrong: 'This needs the metrics key, or the admin key, as a bearer token.',
   notice_settings_wrong: 'These settings cannot be kept.',
   not_signed_in: 'Sign in first.',
   not_operator: 'Only an operator of this server may do this.',

@@ -17,6 +17,21 @@ export function jsonLog(write: (line: string) => void): Log {
   }
 }
 
+/** Writes the lines of one turn of the event loop together: on many systems each write stops everything for a moment. */
+export function gatherLines(write: (text: string) => void): (line: string) => void {
+  let gathered = ''
+  return (line) => {
+    if (gathered === '') {
+      setImmediate(() => {
+        const text = gathered
+        gathered = ''
+        write(text)
+      })
+    }
+    gathered += line
+  }
+}
+
 /** The fault and its causes, each with its stack, since a message alone seldom shows the place. */
 function describe(fault: unknown): string {
   if (!(fault instanceof Error)) return String(fault)

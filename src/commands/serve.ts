@@ -1,4 +1,4 @@
-import { jsonLog } from '#base/log.ts'
+import { gatherLines, jsonLog } from '#base/log.ts'
 import { startApp } from '../app.ts'
 import { readConfig, settingsHelp } from '../config.ts'
 import { PAGES_FOLDER } from './pages-folder.ts'
@@ -15,7 +15,7 @@ ${settingsHelp()}
 export async function run(args: string[]): Promise<number> {
   if (!readWords(args, HELP, {})) return 0
   const config = readConfig(process.env)
-  const log = jsonLog((line) => process.stderr.write(line))
+  const log = jsonLog(gatherLines((text) => process.stderr.write(text)))
   const app = await startApp({ config, log, pages: PAGES_FOLDER })
 
   const say = (line: string) => process.stdout.write(`${line}\n`)

@@ -1,6 +1,7 @@
 import { recordEvent } from '#audit/events.ts'
 import { type Clock, MINUTE, SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
+import type { DeliveryAttempted } from '#base/facts.ts'
 import type { Vault } from '#base/seal.ts'
 import type { ReadCallKeys } from '#clients/call-keys.ts'
 import { type Answer, CallFailed, type Outbound } from '#outbound/dial.ts'
@@ -11,6 +12,7 @@ import type { Handler, Outcome } from '#outbox/worker.ts'
 import type { Database, Transaction } from '#store/database.ts'
 import { allOf } from '#store/share.ts'
 import { endAccess } from '#tokens/revoke.ts'
+import { sayAttempt, saySettled } from './facts.ts'
 import { isListening, postByListener } from './listen.ts'
 import { isFinalRefusal, MANNERS } from './manner.ts'
 import { noteGone, type ProofRule } from './proof.ts'
@@ -58,7 +60,7 @@ export function deliverHandler(context: DeliverContext): Handler {
     async start(tx, job) {
       const delivery = await queuedDelivery(tx, job.ref)
       if (!delivery) return undefined
-      if (job.attempt > 1) await markUnknownAttempts(tx, delivery.id, now())
+      if (job.attempt > 1) await noteAbandoned(tx, delivery, job.attempt - 1, now())
       if (delivery.expiresAt <= now()) {
         await giveUp(context, tx, delivery, ENDED)
         return undefined
@@ -79,6 +81,7 @@ export function deliverHandler(context: DeliverContext): Handler {
       ])
 
       return async (signal) => {
+        const begunAt = performance.now()
         const payload = vault.open(payloadPlace(delivery.id, delivery.clientId), delivery.sealed)
         const bearer =
           delivery.sealedBearer &&
@@ -99,7 +102,9 @@ export function deliverHandler(context: DeliverContext): Handler {
         const plain = delivery.contentType === 'application/json' ? payload : undefined
         const secrets = [...(plain ? secretsIn(plain) : []), ...(bearer ? [bearer] : [])]
         const answer = { ...describe(result, secrets), ...sentOf(headers, plain, secrets) }
+        const ms = performance.now() - begunAt
         return async (tx, isLate): Promise<Outcome> => {
+          sayAttempt(tx, delivery, { number: job.attempt, ms, ...answer })
           if (isLate) return noteLate(tx, delivery, job.attempt, answer, now())
           const ended = endAttempt(tx, delivery.id, { number: job.attempt, endedAt: now(), ...answer })
           if (answer.state === 'succeeded') return succeed(tx, delivery, ended, now())
@@ -175,6 +180,7 @@ async function succeed(
       at: now,
     }),
   ])
+  saySettled(tx, delivery, 'delivered', now)
   return { done: true }
 }
 
@@ -202,6 +208,7 @@ async function giveUp(
   const now = context.now()
   await settleDelivery(tx, delivery.id, 'undeliverable', now)
   await deletePayload(tx, delivery.id)
+  saySettled(tx, delivery, 'undeliverable', now)
   await recordEvent(tx, {
     kind: `${MANNERS[delivery.kind].event}_undeliverable`,
     actor: 'system',
@@ -240,10 +247,20 @@ export async function stopDelivery(tx: Transaction, requestId: string, now: numb
   await settleDelivery(tx, delivery.id, 'undeliverable', now)
   await deletePayload(tx, delivery.id)
   await cancel(tx, 'deliver', delivery.id)
+  saySettled(tx, delivery, 'recalled', now)
+}
+
+/** What a server that vanished had begun: whether it arrived nobody knows. */
+async function noteAbandoned(tx: Transaction, delivery: Delivery, number: number, now: number) {
+  const left = await markUnknownAttempts(tx, delivery.id, now)
+  if (left === 0) return
+  sayAttempt(tx, delivery, { number, state: 'unknown', status: null, failure: 'stopped', ms: null })
 }
 
 type Ended = Omit<DeliveryAttempt, 'number' | 'startedAt' | 'endedAt'>
-type Described = Pick<Ended, 'state' | 'status' | 'failure' | 'response' | 'answerHeaders'>
+type Described = Pick<Ended, 'status' | 'failure' | 'response' | 'answerHeaders'> & {
+  state: DeliveryAttempted['state']
+}
 
 /** Only 2xx is success; a redirect is a failure like any other. What was sent but not answered is unknown. */
 function describe(result: Answer | CallFailed, secrets: string[]): Described {

@@ -140,7 +140,9 @@ export async function deliveryOfRequest(db: Database, requestId: string) {
 }
 
 export const queuedDeliveryOfToken = (tx: Transaction, requestId: string) =>
-  tx.one<{ id: string }>(sql`select id from deliveries where request_id = ${requestId} and state = 'queued'`)
+  tx.one<Pick<Delivery, 'id' | 'requestId' | 'clientId' | 'userId' | 'kind' | 'createdAt'>>(sql`
+    select id, request_id, client_id, user_id, kind, created_at
+      from deliveries where request_id = ${requestId} and state = 'queued'`)
 
 export const insertAttempt = (tx: Transaction, deliveryId: string, number: number, startedAt: number) =>
   tx.run(

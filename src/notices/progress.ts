@@ -1,4 +1,5 @@
 import { recordEvent } from '#audit/events.ts'
+import type { NoticeFact } from '#base/facts.ts'
 import type { Transaction } from '#store/database.ts'
 import { bringNextForward } from './fallback.ts'
 import { type Notice, type NoticeState, noticeById, setNoticeState } from './store.ts'
@@ -30,6 +31,7 @@ export async function advanceNotice(
       : RANK[to] > RANK[notice.state]
   if (!isNews) return
   await setNoticeState(tx, id, to, failure, at)
+  sayNotice(tx, notice, to, failure)
   // News of an outcome is no step of the request.
   if (notice.about !== 'waiting') return
   if (to === 'shown') await callOff(tx, notice.requestId, at)
@@ -44,3 +46,20 @@ export async function advanceNotice(
     at,
   })
 }
+
+/** Says how far a message has come, to whoever counts or writes it down. */
+export const sayNotice = (
+  tx: Transaction,
+  { id, userId, channel, ...about }: { id: string; requestId?: string; userId: string; channel: string },
+  status: NoticeFact['status'],
+  failure: string | null = null,
+) =>
+  tx.happened({
+    what: 'notice',
+    noticeId: id,
+    ...(about.requestId === undefined ? {} : { requestId: about.requestId }),
+    userId,
+    channel,
+    status,
+    failure,
+  })

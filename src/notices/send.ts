@@ -8,7 +8,7 @@ import type { Transaction } from '#store/database.ts'
 import { type Channel, ChannelFailed } from './channel.ts'
 import type { ChannelCounts } from './counts.ts'
 import { bringNextForward } from './fallback.ts'
-import { advanceNotice } from './progress.ts'
+import { advanceNotice, sayNotice } from './progress.ts'
 import { noticeSettingsInside } from './settings.ts'
 import {
   type AccountNotice,
@@ -100,6 +100,7 @@ export function notifyHandler({ now, channels, counts }: NotifyOptions): Handler
         if (isLate) return { done: true }
         if (!(sent instanceof ChannelFailed)) {
           await setAccountNoticeState(tx, id, 'sent', null, now())
+          sayNotice(tx, { id, userId: notice.userId, channel: notice.channel }, 'sent')
           return { done: true }
         }
         if (sent.isGone) await loseContact(tx, contact, now())
@@ -125,6 +126,7 @@ async function failAccount(
   now: number,
 ) {
   await setAccountNoticeState(tx, id, 'failed', kind, now)
+  sayNotice(tx, { id, userId, channel }, 'failed', kind)
   await recordEvent(tx, {
     kind: 'account_notice_failed',
     actor: 'system',
@@ -142,6 +144,7 @@ async function loseContact(tx: Transaction, { id, userId, channel }: Contact, no
 
 async function fail(tx: Transaction, notice: Notice, kind: string, now: number) {
   await setNoticeState(tx, notice.id, 'failed', kind, now)
+  sayNotice(tx, notice, 'failed', kind)
   if (notice.about !== 'waiting') return
   await bringNextForward(tx, notice, now)
   await recordEvent(tx, {

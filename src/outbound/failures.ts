@@ -1,5 +1,6 @@
 import { errors } from 'undici'
 import { Refusal } from '#base/errors.ts'
+import type { AttemptClass } from '#base/facts.ts'
 
 /** When a call failed. Only what failed before sending is surely safe to repeat. */
 export type FailurePhase = 'before_sending' | 'while_waiting' | 'after_answer'
@@ -49,6 +50,42 @@ export function explainFailure(kind: string, host = UNNAMED): string {
   const sentence = Object.hasOwn(sentences, kind) ? sentences[kind as FailureKind] : sentences.failed
   return sentence(host).replace(/^the /, 'The ')
 }
+
+/** Kinds of failure in a handful of words, for whoever counts them. */
+const CLASSES: Record<FailureKind, AttemptClass> = {
+  forbidden_url: 'forbidden',
+  forbidden_address: 'forbidden',
+  forbidden_by_proxy: 'forbidden',
+  unreachable_by_proxy: 'connect',
+  proxy_unreachable: 'proxy',
+  proxy_login: 'proxy',
+  proxy_failed: 'proxy',
+  proxy_timeout: 'proxy',
+  name_not_found: 'dns',
+  name_lookup_failed: 'dns',
+  connection_refused: 'connect',
+  unreachable: 'connect',
+  certificate_expired: 'tls',
+  certificate_wrong_name: 'tls',
+  certificate_not_trusted: 'tls',
+  client_certificate_refused: 'tls',
+  tls_failed: 'tls',
+  timeout: 'timeout',
+  connection_lost: 'broken',
+  answer_malformed: 'broken',
+  answer_cut: 'broken',
+  status: 'other',
+  stopped: 'stopped',
+  failed: 'other',
+}
+
+/** @param status of the answer, if one came */
+export function classOf(status: number | null, kind: string | null): AttemptClass {
+  if (status !== null) return STATUS_CLASSES[Math.floor(status / 100)] ?? 'other'
+  return kind !== null && Object.hasOwn(CLASSES, kind) ? CLASSES[kind as FailureKind] : 'other'
+}
+
+const STATUS_CLASSES: Record<number, AttemptClass> = { 2: '2xx', 3: '3xx', 4: '4xx', 5: '5xx' }
 
 /** Whether it was our own proxy, so that the endpoint is not to be charged with an attempt. */
 export const isProxyFault = (kind: string): boolean => kind.startsWith('proxy_')

@@ -5,7 +5,7 @@ import { sql } from '#store/sql.ts'
 import { startStore } from '../../test/support/store.ts'
 import { createLanes } from './lanes.ts'
 import { createScan } from './scan.ts'
-import { completeJob, enqueue, type Job } from './store.ts'
+import { completeJob, enqueue, type Job, MOST_COUNTED, outboxDepth } from './store.ts'
 
 const NOW = Date.UTC(2026, 10, 24)
 const [MOST, QUEUE, LIMIT] = [8, 10_000, 100]
@@ -40,6 +40,23 @@ test('a long queue is walked once, not at each look', async () => {
     assert.deepEqual((await take()).map(refOf), [`well-${i}`])
     assert.equal(statements() - before, 1, 'the queue was walked again')
   }
+})
+
+test('the depth tells what is due and what is taken, by kind; what is not due yet is not walked, and a long queue not to its end', async () => {
+  await using db = await startStore()
+  const { take } = await startScan(db)
+  await queueUp(db, 'broken', MOST_COUNTED + LIMIT)
+  await db.transaction(async (tx) => {
+    await enqueue(tx, { kind: 'notify', ref: 'early', lane: 'webpush', dueAt: NOW - 5_000 })
+    await enqueue(tx, { kind: 'notify', ref: 'later', lane: 'webpush', dueAt: NOW + 5_000 })
+  })
+  const taken = await take()
+
+  const depth = new Map((await outboxDepth(db, NOW)).map(({ kind, ...rest }) => [kind, rest]))
+  assert.deepEqual(depth.get('notify'), { due: 1, leased: 0, oldestDueAt: NOW - 5_000 })
+  assert.partialDeepStrictEqual(depth.get('deliver'), { due: MOST_COUNTED, leased: taken.length })
+  assert.deepEqual(depth.get('expire'), { due: 0, leased: 0, oldestDueAt: null })
+  assert.equal(depth.size, 8)
 })
 
 test('what was left lying is taken in its order as its lane gets room', async () => {

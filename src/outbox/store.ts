@@ -265,6 +265,33 @@ export const queueCounts = (db: Database, now: number) =>
            min(leased_at) as oldest_leased_at
       from outbox group by kind order by kind`)
 
+/** More due work of a kind than this is not counted: the answer is the same, and the count would cost more and more. */
+export const MOST_COUNTED = 10_000
+
+/** How deep the outbox is, for whoever asks every few seconds. */
+export interface OutboxDepth {
+  kind: JobKind
+  /** Due and not taken, up to `MOST_COUNTED`. */
+  due: number
+  leased: number
+  oldestDueAt: number | null
+}
+
+/** Of every kind, by indexes alone: what is not due yet is not walked, and of what is due no more than is counted. */
+export const outboxDepth = (db: Database, now: number) =>
+  db.read<OutboxDepth>(sql`
+    with kinds (kind) as (
+      values ('notify'), ('deliver'), ('expire'), ('prove'), ('feedback'), ('simulate'), ('announce'), ('answer'))
+    select kind,
+           (select count(*) from (
+              select 1 as one from outbox
+               where outbox.kind = kinds.kind and due_at <= ${now} and leased_at is null limit ${MOST_COUNTED}) as due) as due,
+           (select count(*) from outbox where outbox.kind = kinds.kind and leased_at is not null) as leased,
+           (select due_at from outbox
+             where outbox.kind = kinds.kind and due_at <= ${now} and leased_at is null
+             order by due_at limit 1) as oldest_due_at
+      from kinds`)
+
 /** A process that does, or did, the work. */
 export interface Node {
   id: string

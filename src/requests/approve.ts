@@ -21,8 +21,9 @@ import { grantTokens, keepGranted } from './grant.ts'
 import { handleOf } from './handle.ts'
 import { redirectWith } from './redirect.ts'
 import { pendingRequest, requireOwnRequest, requirePending } from './review.ts'
+import { settle } from './settle.ts'
 import { noteApproval } from './standing.ts'
-import { deleteReviews, insertDecision, settleRequest, type TokenRequest, takeReview } from './store.ts'
+import { deleteReviews, insertDecision, type TokenRequest, takeReview } from './store.ts'
 import { approvalText } from './summary.ts'
 import { termsOf } from './terms.ts'
 
@@ -65,7 +66,7 @@ export async function approveRequest(
       throw new Refusal('approval_changed')
     // What is encrypted to a key that was taken away meanwhile must not be sent.
     if (prepared && prepared.encryptionKey !== client.encryptionKey) throw new Refusal('approval_changed')
-    if (!(await settleRequest(tx, id, 'approved', at))) throw new Refusal('request_settled')
+    if (!(await settle(tx, id, 'approved', at))) throw new Refusal('request_settled')
 
     await notePasskeyUse(tx, passkey.id, signCount, at)
     await insertDecision(tx, {

@@ -4,6 +4,7 @@ import { stopTelling } from '#notices/tell.ts'
 import type { Handler } from '#outbox/worker.ts'
 import type { Transaction } from '#store/database.ts'
 import { promiseAnnouncement } from './announce.ts'
+import { saySettled } from './settle.ts'
 import { deleteReviews, expireRequestRow } from './store.ts'
 
 /** Ends requests whose time is over. All of it is one transaction, so there is no attempt to wait for. */
@@ -25,5 +26,6 @@ export async function expireInside(tx: Transaction, id: string, now: number): Pr
   await stopTelling(tx, { requestId: id, outcome: 'expired' }, now)
   await promiseAnnouncement(tx, request, now)
   const { userId, clientId, expiresAt } = request
+  saySettled(tx, request, 'expired', expiresAt)
   await recordEvent(tx, { kind: 'expired', actor: 'system', requestId: id, userId, clientId, at: expiresAt })
 }

@@ -377,7 +377,7 @@ test('the statement that settles takes only what is pending and not over, whoeve
   const settle = (to: 'approved' | 'rejected' | 'withdrawn', at: number) =>
     stage.db.transaction((tx) => settleRequest(tx, id, to, at))
   assert.equal(await settle('approved', expiresAt), undefined)
-  assert.deepEqual(await settle('rejected', expiresAt - 1), { id })
+  assert.equal((await settle('rejected', expiresAt - 1))?.id, id)
   for (const to of ['approved', 'rejected', 'withdrawn'] as const) {
     assert.equal(await settle(to, expiresAt - 1), undefined)
   }

@@ -91,6 +91,15 @@ export async function openRequest(
       isTest || ask.delivery === 'code'
         ? ('queued' as const)
         : await tellUser(tx, { requestId: id, clientId, userId, expiresAt }, at)
+    tx.happened({
+      what: 'request_opened',
+      requestId: id,
+      clientId,
+      userId,
+      protocol: ask.protocol,
+      handover: ask.delivery,
+      told,
+    })
     return { request: { ...asked, state: 'pending', settledAt: null }, isNew: true, told }
   })
 }

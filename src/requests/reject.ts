@@ -7,8 +7,9 @@ import type { RequestContext } from './context.ts'
 import { isBegunByUser } from './open.ts'
 import { redirectWith } from './redirect.ts'
 import { pendingRequest } from './review.ts'
+import { settle } from './settle.ts'
 import { blockClient, noteRejection } from './standing.ts'
-import { insertDecision, settleRequest } from './store.ts'
+import { insertDecision } from './store.ts'
 
 /**
  * Rejects a request. To refuse must be the cheap way: a session is enough, or a tap in a messenger.
@@ -42,7 +43,7 @@ export async function rejectInside(
   at: number,
 ): Promise<Decided & { clientId: string }> {
   const { request, client } = await pendingRequest(tx, userId, id, at)
-  if (!(await settleRequest(tx, id, 'rejected', at))) throw new Refusal('request_settled')
+  if (!(await settle(tx, id, 'rejected', at))) throw new Refusal('request_settled')
   await insertDecision(tx, {
     requestId: id,
     userId,

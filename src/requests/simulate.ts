@@ -12,16 +12,10 @@ import { simulatedEvidence } from './evidence.ts'
 import { expireInside } from './expire.ts'
 import { redirectWith } from './redirect.ts'
 import { requirePending } from './review.ts'
+import { settle } from './settle.ts'
 import { blockInTest } from './standing.ts'
 import { type RequestState, stateAt } from './state.ts'
-import {
-  endRequestNow,
-  insertDecision,
-  requestById,
-  requestInside,
-  settleRequest,
-  type TokenRequest,
-} from './store.ts'
+import { endRequestNow, insertDecision, requestById, requestInside, type TokenRequest } from './store.ts'
 import { approvalText } from './summary.ts'
 
 export interface Simulated {
@@ -100,7 +94,7 @@ interface Play {
 async function approve(play: Play, prepared: Prepared | undefined, outcome: Outcome): Promise<Simulated> {
   const { tx, context, request, client, at } = play
   if (prepared && prepared.encryptionKey !== client.encryptionKey) throw new Refusal('approval_changed')
-  if (!(await settleRequest(tx, request.id, 'approved', at))) throw new Refusal('request_settled')
+  if (!(await settle(tx, request.id, 'approved', at))) throw new Refusal('request_settled')
   await decide(play, 'approved', simulatedEvidence(await approvalText(tx, context, play), at))
   const redirectTo = await handOver(tx, context, { request, client, prepared }, at)
   if (outcome === 'notifier_fails') await letDeliveryFail(tx, request.id)
@@ -109,7 +103,7 @@ async function approve(play: Play, prepared: Prepared | undefined, outcome: Outc
 
 async function reject(play: Play, outcome: Outcome): Promise<Simulated> {
   const { tx, request, at } = play
-  if (!(await settleRequest(tx, request.id, 'rejected', at))) throw new Refusal('request_settled')
+  if (!(await settle(tx, request.id, 'rejected', at))) throw new Refusal('request_settled')
   await decide(play, 'rejected', null, outcome === 'block' ? 'blocked' : undefined)
   await promiseAnnouncement(tx, request, at)
   // An app is not told that it was blocked: it sees a rejection like any other, and that it may not ask for a while.

@@ -50,11 +50,11 @@ export const openRequestOf = (tx: Transaction, clientId: string, userId: string,
 
 /** Settles a pending request. Of two decisions at the same moment one gets the row, the other `undefined`. */
 export const settleRequest = (tx: Transaction, id: string, to: Exclude<Settled, 'expired'>, now: number) =>
-  tx.one<{ id: string }>(sql`
+  tx.one<Pick<TokenRequest, 'id' | 'clientId' | 'userId' | 'protocol' | 'delivery' | 'requestedAt'>>(sql`
     update token_requests
        set state = ${to}, settled_at = ${now}
      where id = ${id} and state = 'pending' and expires_at > ${now}
-    returning id`)
+    returning id, client_id, user_id, protocol, delivery, requested_at`)
 
 /** Ends a pending request whose time is over; its end is when that was, not when we noticed. */
 export const expireRequestRow = (tx: Transaction, id: string, now: number) =>

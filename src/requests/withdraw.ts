@@ -4,7 +4,8 @@ import type { Transaction } from '#store/database.ts'
 import { tidy } from './approve.ts'
 import type { RequestContext } from './context.ts'
 import { requirePending } from './review.ts'
-import { requestInside, settleRequest, type TokenRequest } from './store.ts'
+import { settle } from './settle.ts'
+import { requestInside, type TokenRequest } from './store.ts'
 
 /**
  * Takes back a request on the asker's own wish.
@@ -35,7 +36,7 @@ export async function withdrawInside(
   at: number,
   who: WithdrawnBy = { actor: 'client' },
 ): Promise<boolean> {
-  if (!(await settleRequest(tx, id, 'withdrawn', at))) return false
+  if (!(await settle(tx, id, 'withdrawn', at))) return false
   await recordEvent(tx, { ...who, kind: 'withdrawn', requestId: id, userId, clientId, at })
   await tidy(tx, id, 'withdrawn', at)
   return true

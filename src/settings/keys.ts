@@ -33,6 +33,14 @@ export const keys = {
     example: 'in COUNTERSIGN_ADMIN_KEY_FILE: /run/secrets/admin-key',
     isSecret: true,
   }),
+  metricsKey: setting({
+    env: 'METRICS_KEY',
+    parse: adminKey,
+    about:
+      'Bearer key by which /metrics may be read, and nothing else: at least 32 characters. Without it the admin key alone reads them.',
+    example: 'in COUNTERSIGN_METRICS_KEY_FILE: /run/secrets/metrics-key',
+    isSecret: true,
+  }),
   isDev: always({
     env: 'DEV',
     parse: flag,

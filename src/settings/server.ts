@@ -68,6 +68,14 @@ export const server = {
       'Whether this node does promised work: deliveries, notices, expiry. 0 on a node that only answers calls, while others on the same PostgreSQL do the work.',
     example: '0',
   }),
+  logCalls: always({
+    env: 'LOG_CALLS',
+    parse: flag,
+    fallback: '0',
+    about:
+      'Whether each HTTP call is logged with its route, status and time. What becomes of requests and deliveries is logged anyway.',
+    example: '1',
+  }),
   trustProxy: setting({
     env: 'TRUST_PROXY',
     parse: list,

@@ -1,3 +1,4 @@
+import type { Fact } from '#base/facts.ts'
 import type { Sql, Twin } from './sql.ts'
 
 /** One asynchronous interface over two engines. A row comes back with its columns in camelCase. */
@@ -30,6 +31,13 @@ export interface Database {
    * @returns how to stop listening
    */
   onHint(topic: Hint, listener: () => void): () => void
+
+  /**
+   * Calls `listener` with each fact that a transaction of this process has made, once it is on disk. It must not throw.
+   *
+   * @returns how to stop listening
+   */
+  onFact(listener: (fact: Fact) => void): () => void
 
   close(): Promise<void>
 }
@@ -64,4 +72,7 @@ export interface Transaction {
 
   /** Promises a hint for the moment the commit is on disk; never given without one. */
   hint(topic: Hint): void
+
+  /** Says what happened, to be heard when the commit is on disk, and never without one. */
+  happened(fact: Fact): void
 }

@@ -1,8 +1,8 @@
-import { EventEmitter } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import postgres from 'postgres'
 import { StoreUnavailable } from '#base/errors.ts'
 import type { Database, Hint, Transaction } from './database.ts'
+import { createNews, type News, noNews } from './news.ts'
 import { shareCommits } from './share.ts'
 import { camelCase, lockClauses, type Sql, type Twin } from './sql.ts'
 
@@ -29,16 +29,16 @@ export function openPostgres(url: string, { pool = 10, listens = true }: Postgre
     transform: { column: { from: camelCase } },
     connection: { application_name: 'countersign' },
   })
-  const hints = new EventEmitter().setMaxListeners(0)
-  const news = sharedHints(client)
-  const listening = listens ? listen(client, hints) : undefined
+  const news = createNews()
+  const toNodes = sharedHints(client)
+  const listening = listens ? listen(client, news.hint) : undefined
 
   const transaction = <T>(work: (tx: Transaction) => Promise<T>) =>
     retrying(async () => {
-      const given = new Set<Hint>()
+      const given = noNews()
       const result = await client.begin((connection) => work(transactionOn(connection, given)))
-      for (const topic of given) hints.emit(topic)
       news.give(given)
+      toNodes.give(given.hints)
       return result as T
     })
 
@@ -48,10 +48,8 @@ export function openPostgres(url: string, { pool = 10, listens = true }: Postgre
     transaction,
     together: shareCommits(transaction),
 
-    onHint(topic, listener) {
-      hints.on(topic, listener)
-      return () => hints.off(topic, listener)
-    },
+    onHint: news.onHint,
+    onFact: news.onFact,
 
     async close() {
       await listening?.then((subscription) => subscription?.unlisten()).catch(() => {})
@@ -80,7 +78,7 @@ function textOf({ strings }: Sql): string {
 const query = async <T>(runner: Runner, statement: Sql): Promise<T[]> =>
   (await runner.unsafe(textOf(statement), statement.values as never[], { prepare: true })) as unknown as T[]
 
-function transactionOn(connection: Runner, given: Set<Hint>): Transaction {
+function transactionOn(connection: Runner, given: News): Transaction {
   const run = async (statement: Sql) => {
     const answer = await connection.unsafe(textOf(statement), statement.values as never[], { prepare: true })
     return answer.count
@@ -96,7 +94,8 @@ function transactionOn(connection: Runner, given: Set<Hint>): Transaction {
     script: async (text) => {
       await connection.unsafe(text).simple()
     },
-    hint: (topic) => given.add(topic),
+    hint: (topic) => given.hints.add(topic),
+    happened: (fact) => given.facts.push(fact),
   }
 }
 
@@ -235,9 +234,9 @@ function sharedHints(client: postgres.Sql) {
   }
 }
 
-const listen = (client: postgres.Sql, hints: EventEmitter) =>
+const listen = (client: postgres.Sql, hint: (topic: string) => void) =>
   client
     .listen(NOTIFY_CHANNEL, (topics) => {
-      for (const topic of topics.split(' ')) hints.emit(topic)
+      for (const topic of topics.split(' ')) hint(topic)
     })
     .catch(() => undefined)

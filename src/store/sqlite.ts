@@ -1,8 +1,8 @@
-import { EventEmitter } from 'node:events'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { StoreUnavailable } from '#base/errors.ts'
-import type { Database, Hint, Transaction } from './database.ts'
+import type { Database, Transaction } from './database.ts'
+import { createNews, type News, noNews } from './news.ts'
 import { camelCase, type Sql } from './sql.ts'
 
 /**
@@ -16,8 +16,8 @@ export async function openSqlite(path: string): Promise<Database> {
   const reader = await patiently(path, () => connect(path, true))
   const write = connection(writer)
   const read = connection(reader)
-  const hints = new EventEmitter().setMaxListeners(0)
-  const group = groupCommit(writer, write, hints, path)
+  const news = createNews()
+  const group = groupCommit(writer, write, news.give, path)
   const idle = setInterval(() => group.checkpointWhenIdle(), IDLE_LOOK_MS)
   idle.unref()
 
@@ -34,10 +34,8 @@ export async function openSqlite(path: string): Promise<Database> {
     },
     transaction: group.transaction,
     together: group.transaction,
-    onHint(topic, listener) {
-      hints.on(topic, listener)
-      return () => hints.off(topic, listener)
-    },
+    onHint: news.onHint,
+    onFact: news.onFact,
     async close() {
       clearInterval(idle)
       await group.settled()
@@ -139,7 +137,7 @@ interface Job {
 function groupCommit(
   writer: DatabaseSync,
   statements: ReturnType<typeof connection>,
-  hints: EventEmitter,
+  give: (news: News) => void,
   path: string,
 ) {
   // Prepared once: read anew for each job they would cost more than most of the statements between them.
@@ -178,7 +176,7 @@ function groupCommit(
   async function flush() {
     const group = waiting.slice(0, LARGEST_GROUP)
     waiting = waiting.slice(LARGEST_GROUP)
-    const given = new Set<Hint>()
+    let given = noNews()
     const answers: (() => void)[] = []
     try {
       await patiently(path, () => begin.run())
@@ -193,23 +191,24 @@ function groupCommit(
     } catch (fault) {
       if (writer.isTransaction) writer.exec('rollback')
       const reason = explain(fault, path)
-      given.clear()
+      given = noNews()
       answers.length = 0
       for (const job of group) job.reject(reason)
     }
     for (const answer of answers) answer()
-    for (const topic of given) hints.emit(topic)
+    give(given)
     isScheduled = false
     schedule()
   }
 
-  async function runJob(job: Job, isShared: boolean, given: Set<Hint>, answers: (() => void)[]) {
-    const own = new Set<Hint>()
+  async function runJob(job: Job, isShared: boolean, given: News, answers: (() => void)[]) {
+    const own = noNews()
     if (isShared) savepoint.run()
     try {
       const result = await job.work(transactionOn(own))
       if (isShared) release.run()
-      for (const topic of own) given.add(topic)
+      for (const topic of own.hints) given.hints.add(topic)
+      given.facts.push(...own.facts)
       answers.push(() => job.resolve(result))
     } catch (fault) {
       // Without a transaction left (disk full, I/O error) the whole group is lost: say so to all of it.
@@ -224,13 +223,14 @@ function groupCommit(
     }
   }
 
-  const transactionOn = (given: Set<Hint>): Transaction => ({
+  const transactionOn = (given: News): Transaction => ({
     engine: 'sqlite',
     all: async (statement) => statements.all(statement),
     one: async (statement) => statements.one(statement),
     run: async (statement) => statements.run(statement),
     script: async (text) => writer.exec(text),
-    hint: (topic) => given.add(topic),
+    hint: (topic) => given.hints.add(topic),
+    happened: (fact) => given.facts.push(fact),
   })
 
   return {

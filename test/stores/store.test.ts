@@ -138,6 +138,37 @@ for (const engine of ['sqlite', 'postgres'] as const) {
     assert.deepEqual(await seen[0], ['first'])
   })
 
+  test(`${engine}: what happened is told once it is on disk, and never by a transaction that failed or was done again`, async () => {
+    await using db = await startStore(databaseOf)
+    const told: string[] = []
+    const forget = db.onFact((fact) => told.push(fact.what === 'notice' ? fact.noticeId : fact.what))
+    const say = (tx: Transaction, noticeId: string) =>
+      tx.happened({
+        what: 'notice',
+        noticeId,
+        userId: 'u',
+        channel: 'webpush',
+        status: 'sent',
+        failure: null,
+      })
+
+    // Side by side: one of a shared commit fails alone, and the others may be done twice.
+    await Promise.allSettled(
+      ['first', 'wrong', 'last'].map((name) =>
+        db.together(async (tx) => {
+          say(tx, name)
+          await put(tx, name)
+          assert.ok(!told.includes(name))
+          if (name === 'wrong') throw new Error('changed my mind')
+        }),
+      ),
+    )
+    assert.deepEqual(told.sort(), ['first', 'last'])
+    forget()
+    await db.transaction(async (tx) => say(tx, 'unheard'))
+    assert.deepEqual(told, ['first', 'last'])
+  })
+
   test(`${engine}: a migration runs once, also when many start at the same time`, async () => {
     await using db = await startStore(databaseOf)
     const again = await Promise.all([migrate(db, 1), migrate(db, 2), migrate(db, 3)])
