@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { startPostgres } from '../support/postgres.ts'
+import { borrowPostgres } from '../support/postgres.ts'
 import { newSeed } from '../support/random.ts'
 import { killAtRandom, restartInTurn } from './run.ts'
 
@@ -9,7 +9,7 @@ const DRAIN_MS = 25_000
 
 describe('three nodes that share PostgreSQL', () => {
   test('of which one at a time is killed, at any moment, deliver each approval with its one token', async (t) => {
-    await using postgres = await startPostgres()
+    await using postgres = await borrowPostgres()
     const seed = newSeed()
     t.diagnostic(`FAULT_SEED=${seed}`)
     const database = await postgres.database()
@@ -23,7 +23,7 @@ describe('three nodes that share PostgreSQL', () => {
   })
 
   test('and are restarted one after the other deliver nothing twice and leave nothing half done', async (t) => {
-    await using postgres = await startPostgres()
+    await using postgres = await borrowPostgres()
     const database = await postgres.database()
     await assertSmoothRestarts(t, { nodes: 3, database, rounds: 1 })
   })

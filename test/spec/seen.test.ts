@@ -21,7 +21,8 @@ let server: TestServer
 let person: Person
 
 before(async () => {
-  server = await startServer()
+  // More are asked in a second here than one app may.
+  server = await startServer({ env: { COUNTERSIGN_UPSTOX_RATE_LIMIT: '1000/1s' } })
   person = await server.person()
 })
 after(() => server[Symbol.asyncDispose]())

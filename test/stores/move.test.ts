@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { test } from 'node:test'
 import { runCommand } from '../support/command.ts'
-import { startPostgres } from '../support/postgres.ts'
+import { borrowPostgres } from '../support/postgres.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { startServer } from '../support/server.ts'
 
 test('a store moves from SQLite to PostgreSQL with all that is in it, and what waited goes on there', async () => {
-  await using postgres = await startPostgres()
+  await using postgres = await borrowPostgres()
   const url = await postgres.database()
   let isAwake = false
   await using receiver = await startReceiver((_http, response) => {

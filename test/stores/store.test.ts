@@ -4,14 +4,14 @@ import type { Transaction } from '#store/database.ts'
 import { migrate } from '#store/migrate.ts'
 import { openPostgres } from '#store/postgres.ts'
 import { sql, twin } from '#store/sql.ts'
-import { startPostgres } from '../support/postgres.ts'
+import { borrowPostgres } from '../support/postgres.ts'
 import { names, put, startStore } from '../support/store.ts'
 
 // What every store promises, on both engines.
 
-let postgres: Awaited<ReturnType<typeof startPostgres>>
+let postgres: Awaited<ReturnType<typeof borrowPostgres>>
 before(async () => {
-  postgres = await startPostgres()
+  postgres = await borrowPostgres()
 })
 after(() => postgres[Symbol.asyncDispose]())
 

@@ -1,11 +1,11 @@
 import { after } from 'node:test'
-import { startPostgres } from './postgres.ts'
+import { borrowPostgres } from './postgres.ts'
 
 let makeDatabase: (() => Promise<string>) | undefined
 
 /** From here on every server and store that the tests of this process start lies in PostgreSQL, each in a database of its own. */
 export async function usePostgres() {
-  const postgres = await startPostgres()
+  const postgres = await borrowPostgres()
   makeDatabase = () => postgres.database()
   after(() => postgres[Symbol.asyncDispose]())
 }

