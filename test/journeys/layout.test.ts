@@ -12,7 +12,7 @@ const REASON =
 const NAME = 'Internationalisierungsgesellschaft Research & Trading Tools'
 
 for (const locale of ['en-IN', 'hi-IN']) {
-  test(`every page fits a narrow and a wide window, on light and on dark paper: ${locale}`, async () => {
+  test(`every page fits a narrow and a wide window: ${locale}`, async () => {
     await using stage = await startStage(browser, { device: { locale } })
     const { page, open } = stage.device
     const app = `/v1/me/apps/${stage.app.client_id}`

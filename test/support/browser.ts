@@ -36,7 +36,7 @@ export async function startBrowser() {
         locale,
         ...look,
       })
-      context.setDefaultTimeout(10_000)
+      context.setDefaultTimeout(20_000)
       const complaints = await watch(context, [origin, ...alsoVisits])
       const page = await context.newPage()
       const passkeys = await addAuthenticator(await context.newCDPSession(page))

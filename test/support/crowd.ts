@@ -60,6 +60,10 @@ export async function statusOf(origin: string, app: App, id: string): Promise<Re
   return (await answer.json()) as RequestStatus
 }
 
+/** Longest rest between two requests of one app: short enough that something is always under way, long enough that servers start. */
+const REST_MS = 400
+const RETRY_MS = 100
+
 /** People and apps at work: each asks and decides, over and over, by whatever server is there. */
 export function startCrowd(origin: string, accounts: readonly Account[], random: () => number) {
   const promised: Promised = { asked: new Map(), approved: new Set(), rejected: new Set() }
@@ -81,7 +85,7 @@ export function startCrowd(origin: string, accounts: readonly Account[], random:
       if (status === 200) (isReject ? promised.rejected : promised.approved).add(id)
       // 409: the decision was taken by a server that was killed before it could say so.
       else if (status !== undefined && status !== 409) surprises.push(`deciding ${id} was answered ${status}`)
-      await pause(random() * 60)
+      await pause(random() * REST_MS)
     }
   }
 
@@ -96,7 +100,7 @@ export function startCrowd(origin: string, accounts: readonly Account[], random:
           surprises.push(String(fault))
           return undefined
         }
-        await pause(20)
+        await pause(RETRY_MS)
       }
     }
     return undefined

@@ -21,6 +21,7 @@ export function startProcess({
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       COUNTERSIGN_DEV: '1',
       COUNTERSIGN_DATA: data,
       COUNTERSIGN_PORT: String(port),
