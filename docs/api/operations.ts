@@ -194,6 +194,8 @@ export const operations: Record<string, Operation> = {
   },
   'GET /v1/requests/{id}': {
     summary: 'Read the status of a request',
+    about:
+      'With `Prefer: wait=20` it is answered when the user has decided, or after so many seconds (RFC 7240).',
     tag: 'Token requests',
     access: 'client',
     answers: { 200: 'AskStatus' },

@@ -3,8 +3,10 @@ import { Refusal } from '#base/errors.ts'
 import type { AuthenticateContext } from '#clients/authenticate.ts'
 import type { Client } from '#clients/store.ts'
 import { attemptsOf, deliveryOfRequest } from '#deliveries/store.ts'
+import { preferredWaitMs } from '#http/prefer.ts'
 import type { Server } from '#http/server.ts'
 import { howFarTold } from '#notices/fallback.ts'
+import { decisionOn, type HoldContext } from '#requests/collect.ts'
 import type { RequestContext } from '#requests/context.ts'
 import { stateAt } from '#requests/state.ts'
 import { requestById, type TokenRequest } from '#requests/store.ts'
@@ -13,14 +15,23 @@ import { basicClient } from './basic.ts'
 import { Id } from './shapes.ts'
 
 /** What became of an ask, for the client that asked (HTTP Basic, as at the token endpoint of RFC 6749 §2.3.1). */
-export function askRoutes(server: Server, context: RequestContext & AuthenticateContext) {
+export function askRoutes(
+  server: Server,
+  context: RequestContext & AuthenticateContext & HoldContext & { holdMs: number },
+) {
   const { db, now } = context
 
-  server.get('/v1/requests/:id', { schema: { params: Id } }, async (http) => {
+  server.get('/v1/requests/:id', { schema: { params: Id } }, async (http, reply) => {
     const client = await basicClient(context, http)
     const request = await requestById(db, http.params.id)
     if (request?.clientId !== client.id) throw new Refusal('request_not_found')
-    return status(request, client)
+    // Who says how long it will wait is answered when the user has decided, and then at the latest.
+    const holdMs = Math.min(context.holdMs, preferredWaitMs(http.headers) ?? 0)
+    if (holdMs <= 0 || stateAt(request, now()) !== 'pending') return status(request, client)
+    const hungUp = new AbortController()
+    reply.raw.once('close', () => hungUp.abort())
+    await decisionOn(context, request, { holdMs, gone: hungUp.signal })
+    return status((await requestById(db, request.id)) ?? request, client)
   })
 
   server.delete('/v1/requests/:id', { schema: { params: Id } }, async (http, reply) => {

@@ -83,7 +83,7 @@ export async function addRoutes(
     adminAuditRoutes(scope as Server, { ...audit, stopping: context.stopping })
     adminLinkRoutes(scope as Server, context)
   })
-  askRoutes(server, context)
+  askRoutes(server, { ...context, listen: hub.listen })
   clientLinkRoutes(server, context)
   simulateRoutes(server, context)
   await server.register(async (scope) =>

@@ -4,7 +4,7 @@ import type { Granted } from './grant.ts'
 import { requestOfHandle } from './handle.ts'
 import { type Poll, redeemRequest } from './redeem.ts'
 import { stateAt } from './state.ts'
-import { requestById } from './store.ts'
+import { requestById, type TokenRequest } from './store.ts'
 
 export interface CollectContext extends AskContext {
   /** Tells of each event of a user's requests, on whichever node it happens. @returns how to stop listening */
@@ -37,21 +37,25 @@ export async function collectResult(
   } catch (fault) {
     const isPending = fault instanceof Refusal && fault.code === 'request_pending'
     if (!isPending || holdMs <= 0 || held >= MOST_HELD) throw fault
-    await decisionOn(
-      context,
-      poll.handle,
-      AbortSignal.any([AbortSignal.timeout(holdMs), gone, context.stopping]),
-    )
+    const request = await requestById(context.db, requestOfHandle(context.vault, poll.handle) ?? '')
+    if (request) await decisionOn(context, request, { holdMs, gone })
     // Who has hung up would never hear of it, and there is no second time.
     if (gone.aborted) throw fault
     return redeemRequest(context, { ...poll, isSecondLook: true })
   }
 }
 
-/** Waits until a request is settled, or for as long as the signal lets it. */
-async function decisionOn(context: CollectContext, handle: string, until: AbortSignal): Promise<void> {
-  const request = await requestById(context.db, requestOfHandle(context.vault, handle) ?? '')
-  if (!request) return
+/** What it takes to hold a call. */
+export type HoldContext = Pick<CollectContext, 'db' | 'now' | 'listen' | 'stopping'>
+
+/** Waits until a request is settled, for so long and no longer; where too many are held already it does not wait. */
+export async function decisionOn(
+  context: HoldContext,
+  request: Pick<TokenRequest, 'id' | 'userId'>,
+  { holdMs, gone }: { holdMs: number; gone: AbortSignal },
+): Promise<void> {
+  if (holdMs <= 0 || held >= MOST_HELD) return
+  const until = AbortSignal.any([AbortSignal.timeout(holdMs), gone, context.stopping])
   held += 1
   const { promise, resolve } = Promise.withResolvers<void>()
   const look = async () => {

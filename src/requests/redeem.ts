@@ -82,7 +82,7 @@ async function judgePace(
   const interval = isEarly ? intervalSeconds + PENALTY_SECONDS : intervalSeconds
   await notePoll(tx, requestId, interval, at)
   return isEarly
-    ? new Refusal('poll_too_soon', { facts: { interval } })
+    ? new Refusal('poll_too_soon', { facts: { interval, retry_after: interval } })
     : new Refusal('request_pending', { facts: { interval } })
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { scopeList } from '#clients/scopes.ts'
+import { preferredWaitMs } from '#http/prefer.ts'
 import { collectResult } from '#requests/collect.ts'
 import type { Granted } from '#requests/grant.ts'
 import type { NewToken } from '#tokens/issue.ts'
@@ -27,7 +28,11 @@ export function tokenRoute(clientRoute: ClientRoute, context: CibaContext) {
   clientRoute('/oauth/token', respond)
 }
 
-async function collect(context: CibaContext, { form, client, initiator }: ClientCall, reply: FastifyReply) {
+async function collect(
+  context: CibaContext,
+  { http, form, client, initiator }: ClientCall,
+  reply: FastifyReply,
+) {
   const at = context.now()
   if (initiator.deliveryMode === 'push') {
     throw new CibaRefusal('unauthorized_client', 'To this client tokens are pushed.')
@@ -38,7 +43,8 @@ async function collect(context: CibaContext, { form, client, initiator }: Client
   const hungUp = new AbortController()
   reply.raw.once('close', () => hungUp.abort())
   const poll = { clientId: client.id, handle, at }
-  return collectResult(context, poll, { holdMs: context.holdMs, gone: hungUp.signal })
+  const holdMs = Math.min(context.holdMs, preferredWaitMs(http.headers) ?? Infinity)
+  return collectResult(context, poll, { holdMs, gone: hungUp.signal })
 }
 
 /** RFC 6749 §6. That the user is there again is not said, so no ID Token is among it (OpenID Connect Core 1.0 §12.2). */
