@@ -12,7 +12,14 @@ export interface Page {
 
 /** Order of the contents. A document that is named nowhere stands in the last group, so that it is never lost. */
 const GROUPS: Record<string, readonly string[]> = {
-  'Start here': ['index', 'receive-a-token', 'set-up-an-app', 'run-it', 'coming-from-upstox'],
+  'Start here': [
+    'index',
+    'receive-a-token',
+    'approval-for-ai-agents',
+    'set-up-an-app',
+    'run-it',
+    'coming-from-upstox',
+  ],
   'For who asks': [
     'samples',
     'test-mode',
