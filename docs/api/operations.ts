@@ -71,13 +71,15 @@ const OWN_REQUEST = ['request_not_found'] as const satisfies RefusalCode[]
 const TOKEN_FORM = {
   type: 'application/x-www-form-urlencoded',
   properties: {
-    grant_type: ['`urn:openid:params:grant-type:ciba`', true],
-    auth_req_id: ['As `/bc-authorize` answered it', true],
+    grant_type: ['`urn:openid:params:grant-type:ciba`, or `refresh_token`', true],
+    auth_req_id: ['As `/bc-authorize` answered it; with the first', false],
+    refresh_token: ['As the last answer held it; with the second', false],
+    scope: ['With a refresh: less than was granted, for this one token', false],
   },
 } as const satisfies Operation['body']
 const TOKEN_ONLY = {
   type: 'application/x-www-form-urlencoded',
-  properties: { token: ['The access token', true] },
+  properties: { token: ['The access token or refresh token', true] },
 } as const satisfies Operation['body']
 const TOKEN_NOES = [
   [400, 'invalid_request'],
@@ -89,6 +91,10 @@ const TOKEN_NOES = [
   'request_rejected',
   'request_expired',
   'handle_unknown',
+  'refresh_token_wrong',
+  'scope_refused',
+  'proof_key_wrong',
+  [400, 'use_dpop_nonce'],
 ] as const satisfies Operation['oauth']
 const POST_ALONE = {
   tag: 'OpenID CIBA',
@@ -316,7 +322,8 @@ export const operations: Record<string, Operation> = {
   'GET /oauth/token': { summary: 'Come for the tokens by a browser, at the address of Auth0', ...POST_ALONE },
   'POST /introspect': {
     summary: 'Ask whether a token is good',
-    about: 'RFC 7662, for the client whose token it is. Of any other it hears that it is not active.',
+    about:
+      'RFC 7662, for the client whose token it is, and for the service that takes tokens (by the bearer key of `COUNTERSIGN_INTROSPECTION_KEY`). Of any other it hears that it is not active.',
     tag: 'OpenID CIBA',
     access: 'client',
     body: TOKEN_ONLY,

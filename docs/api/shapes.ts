@@ -70,10 +70,13 @@ const CibaAccepted = Type.Object({
   interval: Type.Optional(Type.Integer({ description: 'Seconds between two polls; not for push' })),
 })
 const TokenAnswer = Type.Object({
-  access_token: Text('A JWT of RFC 9068'),
-  token_type: Type.Literal('Bearer'),
+  access_token: Text('A JWT of RFC 9068, or an opaque text, as the client is registered'),
+  token_type: Type.Union([Type.Literal('Bearer'), Type.Literal('DPoP')]),
   expires_in: Type.Integer({ description: 'Seconds' }),
-  id_token: Text('Who approved, when and how (OpenID Connect Core 1.0 §2)'),
+  id_token: Type.Optional(
+    Text('Who approved, when and how (OpenID Connect Core 1.0 §2); not after a refresh'),
+  ),
+  refresh_token: Type.Optional(Text('Brings the next tokens, once; where `offline_access` was granted')),
   scope: Text('Words apart by spaces'),
 })
 

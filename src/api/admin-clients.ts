@@ -38,6 +38,8 @@ const NewClient = Type.Object({
   jwks: Type.Optional(Type.Object({ keys: Type.Array(Type.Object({}, { additionalProperties: true })) })),
   jwks_uri: Type.Optional(Type.String({ maxLength: 2_048 })),
   backchannel_authentication_request_signing_alg: Type.Optional(Type.String({ maxLength: 10 })),
+  dpop_bound_access_tokens: Type.Optional(Type.Boolean()),
+  access_token_format: Type.Optional(Type.String({ maxLength: 10 })),
   scope: Type.Optional(Type.String({ maxLength: 2_000 })),
   links: Type.Optional(Type.Array(Printable(100), { maxItems: 100 })),
 })
@@ -168,6 +170,8 @@ const OF_INITIATORS = [
   'jwks',
   'jwks_uri',
   'backchannel_authentication_request_signing_alg',
+  'dpop_bound_access_tokens',
+  'access_token_format',
   'scope',
   'links',
 ] as const
@@ -192,6 +196,8 @@ const initiatorForm = async (
   jwks: body.jwks && JSON.stringify(body.jwks),
   jwksUrl: body.jwks_uri,
   requestAlg: body.backchannel_authentication_request_signing_alg,
+  boundBy: body.dpop_bound_access_tokens ? 'dpop' : undefined,
+  tokenFormat: body.access_token_format,
   scope: body.scope,
   links: await Promise.all((body.links ?? []).map(async (user) => (await findUser(context, user)).id)),
 })

@@ -5,6 +5,7 @@ import { type Clock, MINUTE, SECOND } from '#base/clock.ts'
 import { StoreUnavailable } from '#base/errors.ts'
 import type { Log } from '#base/log.ts'
 import type { Vault } from '#base/seal.ts'
+import { hashSecret } from '#base/secrets.ts'
 import { createHttpChannel } from '#channels/http/channel.ts'
 import { createLiveHub } from '#channels/live/hub.ts'
 import { createPushChannel } from '#channels/webpush/channel.ts'
@@ -14,6 +15,7 @@ import { createCloudApi } from '#channels/whatsapp/cloud-api.ts'
 import { createPace } from '#channels/whatsapp/pace.ts'
 import { readCallKeys } from '#clients/call-keys.ts'
 import { openClientKeys } from '#clients/client-keys.ts'
+import { openProofs } from '#clients/proofs.ts'
 import { gatherSecretUses } from '#clients/uses.ts'
 import { signedHeaders } from '#deliveries/sign.ts'
 import { feedbackWays } from '#feedback/ways.ts'
@@ -91,6 +93,8 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
     outbound,
     callKeys: readCallKeys(vault),
     clientKeys: openClientKeys({ db, now, outbound }),
+    resourceKeyHash: config.introspectionKey ? hashSecret(config.introspectionKey) : undefined,
+    proofs: openProofs({ db, now, vault }, config.dpopNonce),
     proofRule: config.notifierProof ?? (config.isDev ? ('off' as const) : ('reachable' as const)),
     wakeDeliveries: (clientId: string) => wake.deliveries(clientId),
     issuer,

@@ -80,6 +80,7 @@ const refusals = {
   binding_message_unfit:
     'The binding message must have 1 to 140 characters, none of which hides, reorders or breaks lines.',
   client_not_initiator: 'This app is not registered to ask users by CIBA.',
+  proof_key_wrong: 'These tokens are bound to a key. Send a proof that the client holds it.',
   handle_unknown: 'The auth_req_id is not one of this app, or its result was given out already.',
   hint_unknown: 'The hint names no user who has linked this app.',
   idempotency_key_reused: 'This idempotency key stands for another request.',

@@ -16,6 +16,8 @@ import {
   type Initiator,
   insertInitiator,
   submitForReview,
+  TOKEN_FORMATS,
+  type TokenFormat,
   updateInitiator,
 } from './store.ts'
 
@@ -32,6 +34,10 @@ export interface InitiatorForm {
   jwksUrl?: string | undefined
   /** By what it signs its requests; none of them is signed if not said. */
   requestAlg?: string | undefined
+  /** What its access tokens are; `jwt` if not said. */
+  tokenFormat?: string | undefined
+  /** To what its tokens must be bound; it may choose if not said. */
+  boundBy?: Initiator['boundBy'] | undefined
   /** Words apart by spaces; `openid` if not said. */
   scope?: string | undefined
   /** Id of the developer whose app it is. */
@@ -80,6 +86,8 @@ const keptOf = (known: Initiator | undefined) =>
     jwks: known.jwks ?? undefined,
     jwksUrl: known.jwksUrl ?? undefined,
     requestAlg: known.requestAlg ?? undefined,
+    tokenFormat: known.tokenFormat,
+    boundBy: known.boundBy,
   }
 
 /** What its developer confirms by passkey: pushed results go there. */
@@ -120,6 +128,8 @@ function checkMetadata(form: InitiatorForm, policy: UrlPolicy): Omit<Initiator, 
     jwks,
     jwksUrl,
     requestAlg,
+    tokenFormat = 'jwt',
+    boundBy = null,
     scope = 'openid',
   } = form
   if (!isOneOf(DELIVERY_MODES, deliveryMode)) {
@@ -147,6 +157,9 @@ function checkMetadata(form: InitiatorForm, policy: UrlPolicy): Omit<Initiator, 
   if (requestAlg !== undefined && !jwks && !jwksUrl) {
     return refuse('A client that signs its requests needs a jwks or a jwks_uri.')
   }
+  if (!isOneOf(TOKEN_FORMATS, tokenFormat)) {
+    return refuse(`The format of access tokens must be one of ${TOKEN_FORMATS.join(', ')}.`)
+  }
   const scopes = scopeList(scope)
   return {
     deliveryMode: deliveryMode as DeliveryMode,
@@ -155,6 +168,8 @@ function checkMetadata(form: InitiatorForm, policy: UrlPolicy): Omit<Initiator, 
     jwks: jwks ? readJwks(jwks) : null,
     jwksUrl: jwksUrl ? keysAddress(jwksUrl, policy) : null,
     requestAlg: (requestAlg as ClientAlg | undefined) ?? null,
+    tokenFormat: tokenFormat as TokenFormat,
+    boundBy,
     scopes: (scopes.includes('openid') ? scopes : ['openid', ...scopes]).join(' '),
   }
 }

@@ -408,6 +408,9 @@ export type DeliveryMode = (typeof DELIVERY_MODES)[number]
 export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
 export type AuthMethod = (typeof AUTH_METHODS)[number]
 
+export const TOKEN_FORMATS = ['jwt', 'opaque'] as const
+export type TokenFormat = (typeof TOKEN_FORMATS)[number]
+
 export interface Initiator {
   clientId: string
   deliveryMode: DeliveryMode
@@ -420,6 +423,10 @@ export interface Initiator {
   jwksUrl: string | null
   /** By what it signs its requests, all of them; null: it signs none. */
   requestAlg: ClientAlg | null
+  /** What it gets: a JWT that whoever takes it can read, or a text that only introspection tells of. */
+  tokenFormat: TokenFormat
+  /** To what its tokens must be bound: a key it proves to hold (RFC 9449 §5.2), or its certificate (RFC 8705 §3.4). */
+  boundBy: 'dpop' | 'certificate' | null
   /** All it may ever ask for, words apart by spaces. */
   scopes: string
 }
@@ -427,9 +434,10 @@ export interface Initiator {
 export const insertInitiator = (tx: Transaction, each: Initiator) =>
   tx.run(sql`
     insert into initiators (client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, request_alg, scopes,
-                            takes_user_code, token_format)
+                            takes_user_code, token_format, bound_by)
     values (${each.clientId}, ${each.deliveryMode}, ${each.notificationUrl}, ${each.authMethod}, ${each.jwks},
-            ${each.jwksUrl}, ${each.requestAlg}, ${each.scopes}, 0, 'jwt')`)
+            ${each.jwksUrl}, ${each.requestAlg}, ${each.scopes}, 0, ${each.tokenFormat},
+            ${each.boundBy})`)
 
 export const updateInitiator = (tx: Transaction, each: Initiator) =>
   tx.run(sql`
@@ -439,14 +447,16 @@ export const updateInitiator = (tx: Transaction, each: Initiator) =>
 
 export async function initiatorOf(db: Database, clientId: string): Promise<Initiator | undefined> {
   const [initiator] = await db.read<Initiator>(sql`
-    select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, request_alg, scopes
+    select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, request_alg, scopes, token_format,
+           bound_by
       from initiators where client_id = ${clientId}`)
   return initiator
 }
 
 export const initiatorInside = (tx: Transaction, clientId: string) =>
   tx.one<Initiator>(sql`
-    select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, request_alg, scopes
+    select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, request_alg, scopes, token_format,
+           bound_by
       from initiators where client_id = ${clientId}`)
 
 /** Undefined when a JWT of this `jti` was taken before, on whichever node. */
@@ -460,8 +470,8 @@ export const spendJwt = (
     on conflict do nothing
     returning client_id`)
 
-/** What a client signs: that it is who calls, or what it asks. */
-export type JwtUse = 'assertion' | 'request'
+/** What a client signs: that it is who calls, what it asks, or that it holds a key. */
+export type JwtUse = 'assertion' | 'request' | 'proof'
 
 export const deleteEndedJwts = (tx: Transaction, now: number) =>
   tx.run(sql`delete from spent_jwts where ends_at <= ${now}`)

@@ -11,7 +11,7 @@ import { readWords, UsageError } from './usage.ts'
 const HELP = `Usage: countersign client add --individual USER_ID | --initiator  --name NAME
                              [--delivery poll|ping|push] [--notification URL] [--auth-method METHOD]
                              [--jwks FILE|URL] [--request-alg ALG]
-                             [--scope WORDS] [--link USER_ID]…
+                             [--dpop] [--token-format jwt|opaque] [--scope WORDS] [--link USER_ID]…
                              [--notifier URL] [--encryption-key FILE] [--redirect URL] [--postback URL]
                              [--purpose TEXT] [--test [--simulate OUTCOME]] [--json]
        countersign client tls CLIENT_ID …        (“countersign client tls --help” tells more)
@@ -29,6 +29,8 @@ Registers an app and prints its id and secrets, this once.
                         or private_key_jwt
   --jwks FILE|URL       of an initiator: its public keys, a JWK Set; or where one lies
   --request-alg ALG     of an initiator: it signs each of its requests, by PS256 or ES256
+  --dpop                of an initiator: its tokens are bound to a key that it proves to hold (RFC 9449)
+  --token-format FORMAT of an initiator: jwt (the default), or opaque, which only introspection tells of
   --scope WORDS         of an initiator: all it may ask for, in quotes, apart by spaces; openid if not given
   --link USER_ID        of an initiator: a user it may ask (id or handle); may be given more than once
   --encryption-key FILE a public key (JWK) that tokens are encrypted to, so that only its owner can read them
@@ -53,6 +55,8 @@ export async function run(args: string[]): Promise<number> {
     'auth-method': { type: 'string' },
     jwks: { type: 'string' },
     'request-alg': { type: 'string' },
+    dpop: { type: 'boolean' },
+    'token-format': { type: 'string' },
     scope: { type: 'string' },
     link: { type: 'string', multiple: true },
     notifier: { type: 'string' },
@@ -101,6 +105,8 @@ export async function run(args: string[]): Promise<number> {
             authMethod: values['auth-method'],
             ...(await keysAt(values.jwks)),
             requestAlg: values['request-alg'],
+            boundBy: values.dpop ? 'dpop' : undefined,
+            tokenFormat: values['token-format'],
             scope: values.scope,
             links: await Promise.all((values.link ?? []).map(idOf)),
           })
@@ -136,6 +142,8 @@ const INITIATOR_WORDS = [
   'auth-method',
   'jwks',
   'request-alg',
+  'dpop',
+  'token-format',
   'scope',
   'link',
 ] as const

@@ -2,7 +2,7 @@ import type { AuthenticationResponseJSON } from '@simplewebauthn/server'
 import { recordEvent } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
 import { encryptFor } from '#clients/encryption.ts'
-import { type Client, clientById } from '#clients/store.ts'
+import { type Client, clientById, initiatorOf } from '#clients/store.ts'
 import { type NewDelivery, queueDelivery } from '#deliveries/queue.ts'
 import { renewBudget } from '#notices/budget.ts'
 import type { Outcome } from '#notices/store.ts'
@@ -11,7 +11,14 @@ import { cancel } from '#outbox/store.ts'
 import type { Transaction } from '#store/database.ts'
 import { issueCode } from '#tokens/codes.ts'
 import { halfHash } from '#tokens/id-token.ts'
-import { type Grant, type NewFamily, type NewToken, signToken, testClaims } from '#tokens/issue.ts'
+import {
+  type Grant,
+  makeToken,
+  type NewFamily,
+  type NewToken,
+  type TokenForm,
+  testClaims,
+} from '#tokens/issue.ts'
 import { challengeOf, verifyAssertion } from '#users/passkeys.ts'
 import { lockUser, notePasskeyUse } from '#users/store.ts'
 import { announce, bearerOf } from './announce.ts'
@@ -120,7 +127,7 @@ export async function prepare(context: RequestContext, request: TokenRequest): P
     issuedAt: context.now(),
     expiresAt: request.tokenExpiresAt,
   }
-  const token = signToken(context.issuer, grant)
+  const token = makeToken(context.issuer, grant)
   const encryptionKey = client?.encryptionKey ?? null
   const isEncrypted = request.delivery === 'notifier' && encryptionKey !== null
   const encrypted = isEncrypted
@@ -138,6 +145,7 @@ async function preparePush(context: RequestContext, request: TokenRequest): Prom
     context.issuer,
     request,
     { authTime: at, issuedAt: at, isTest: client?.mode === 'test' },
+    await pushForm(context, request),
     (text, refreshToken) => ({
       at_hash: halfHash(text),
       'urn:openid:params:jwt:claim:auth_req_id': handle,
@@ -146,6 +154,13 @@ async function preparePush(context: RequestContext, request: TokenRequest): Prom
   )
   const push = { handle, idToken, scopes, refreshToken: family?.refreshToken }
   return { token, family, push, encryptionKey: client?.encryptionKey ?? null, encrypted: undefined }
+}
+
+/** A push is asked for by nobody who could prove anything then: the key is the one that the request named. */
+async function pushForm({ db }: RequestContext, request: TokenRequest): Promise<TokenForm> {
+  const { dpopJkt } = termsOf(request)
+  const format = (await initiatorOf(db, request.clientId))?.tokenFormat ?? 'jwt'
+  return { format, cnf: dpopJkt === null ? undefined : { jkt: dpopJkt } }
 }
 
 /** Issues the token and sends it on its way. */

@@ -29,6 +29,8 @@ export interface InitiatorAsk {
   bindingMessage: string | undefined
   /** Seconds; as long as the operator says, if not given. */
   requestedExpiry: number | undefined
+  /** Thumbprint of the key that the tokens will be bound to. */
+  dpopJkt: string | undefined
   /** By which the client wants to know a ping or push of ours. */
   bearer: string | undefined
   /** Makes a retry the same ask. */
@@ -74,7 +76,7 @@ export async function askUser(context: AskContext, ask: InitiatorAsk) {
   const pushUrl = initiator.deliveryMode === 'push' ? initiator.notificationUrl : null
   const isRenewable = scopes.includes('offline_access') && askRules.renewableMs > 0
   const renewableMs = isRenewable ? askRules.renewableMs : null
-  const terms: Terms = { scopes, bindingMessage, pushUrl, renewableMs }
+  const terms: Terms = { scopes, bindingMessage, pushUrl, renewableMs, dpopJkt: ask.dpopJkt ?? null }
   const asked = {
     client,
     userId: user.id,

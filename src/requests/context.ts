@@ -2,7 +2,7 @@ import type { Clock } from '#base/clock.ts'
 import type { Vault } from '#base/seal.ts'
 import type { Catalogue } from '#clients/catalogue.ts'
 import type { Database } from '#store/database.ts'
-import type { Issuer } from '#tokens/issue.ts'
+import type { Issuer, TokenClaims } from '#tokens/issue.ts'
 import type { Site } from '#users/users.ts'
 
 /** What a protocol hands over at an approval; the words are the protocol's own. */
@@ -12,6 +12,7 @@ export interface IssuedToken {
   accessToken: string
   issuedAt: number
   expiresAt: number
+  claims?: TokenClaims
   /** What a push of CIBA holds beyond the token. */
   push?: { handle: string; idToken: string; scopes: string[]; refreshToken: string | undefined }
 }

@@ -5,10 +5,11 @@ import {
   type Issuer,
   keepFamily,
   keepToken,
+  makeToken,
   type NewFamily,
   type NewToken,
   newRefreshToken,
-  signToken,
+  type TokenForm,
   testClaims,
 } from '#tokens/issue.ts'
 import type { TokenRequest } from './store.ts'
@@ -41,6 +42,7 @@ export function grantTokens(
   issuer: Issuer,
   request: TokenRequest,
   { authTime, issuedAt, isTest = false }: GrantTimes,
+  form: TokenForm,
   claimsOf?: (accessToken: string, refreshToken: string | undefined) => Record<string, string>,
 ): Granted {
   const { id: requestId, clientId, userId } = request
@@ -48,7 +50,7 @@ export function grantTokens(
   // What the user was shown is the end of a token that is fetched at the last moment.
   const lifeMs = request.tokenExpiresAt - request.expiresAt
   const expiresAt = Math.min(issuedAt + lifeMs, request.tokenExpiresAt)
-  const token = signToken(issuer, {
+  const grant = {
     requestId,
     clientId,
     userId,
@@ -60,7 +62,8 @@ export function grantTokens(
       auth_time: Math.floor(authTime / SECOND),
       acr: ACR,
     },
-  })
+  }
+  const token = makeToken(issuer, grant, form)
   const family =
     renewableMs === null
       ? undefined

@@ -4,6 +4,7 @@ import { Refusal } from '#base/errors.ts'
 import { clientInside, lockLink } from '#clients/store.ts'
 import type { Transaction } from '#store/database.ts'
 import { halfHash } from '#tokens/id-token.ts'
+import type { TokenForm } from '#tokens/issue.ts'
 import { endAccess } from '#tokens/revoke.ts'
 import { FETCH_GRACE_MS } from './announce.ts'
 import type { AskContext } from './ask.ts'
@@ -18,6 +19,7 @@ import {
   requestInside,
   type TokenRequest,
 } from './store.ts'
+import { termsOf } from './terms.ts'
 
 export interface Poll {
   clientId: string
@@ -25,6 +27,8 @@ export interface Poll {
   handle: string
   /** When the call came, in epoch milliseconds: the time between two polls counts from there. */
   at: number
+  /** How the tokens are made: as the client wants them, and bound to what it has shown. */
+  form: TokenForm
   /** A second look on behalf of a call that was held: its pace was judged when it came. */
   isSecondLook?: boolean
 }
@@ -41,7 +45,7 @@ const PENALTY_SECONDS = 5
  * then, so that they can be bound to who fetches them, and never a second time.
  *
  * @throws Refusal `handle_unknown` (also for another client's, and when it comes again: its tokens then end),
- *   `poll_too_soon`, `request_pending`, `request_rejected`, `request_expired` (CIBA Core 1.0 §11)
+ *   `proof_key_wrong`, `poll_too_soon`, `request_pending`, `request_rejected`, `request_expired` (CIBA Core 1.0 §11)
  */
 export async function redeemRequest(context: AskContext, poll: Poll): Promise<Granted> {
   const requestId = requestOfHandle(context.vault, poll.handle)
@@ -58,6 +62,11 @@ async function look(tx: Transaction, context: AskContext, requestId: string, pol
   const request = await requestInside(tx, requestId)
   if (!handle || request?.clientId !== poll.clientId) return { refusal: new Refusal('handle_unknown') }
 
+  const { dpopJkt } = termsOf(request)
+  const { cnf } = poll.form
+  const hasKey = cnf !== undefined && 'jkt' in cnf && cnf.jkt === dpopJkt
+  if (dpopJkt !== null && !hasKey) return { refusal: new Refusal('proof_key_wrong') }
+
   const state = stateAt(request, now)
   if (state === 'pending') return { refusal: await judgePace(tx, handle, poll) }
   if (state === 'rejected' || state === 'withdrawn') return { refusal: new Refusal('request_rejected') }
@@ -68,7 +77,7 @@ async function look(tx: Transaction, context: AskContext, requestId: string, pol
   // Unlinked since then, or unlinked and linked anew: what was approved before is over.
   const link = await lockLink(tx, request.userId, request.clientId)
   if (!link || link.linkedAt > request.requestedAt) return { refusal: new Refusal('request_rejected') }
-  return { granted: await redeem(tx, context, request, now) }
+  return { granted: await redeem(tx, context, request, poll.form) }
 }
 
 async function judgePace(
@@ -96,8 +105,9 @@ async function redeem(
   tx: Transaction,
   context: AskContext,
   request: TokenRequest,
-  now: number,
+  form: TokenForm,
 ): Promise<Granted> {
+  const now = context.now()
   await markRedeemed(tx, request.id, now)
   const client = await clientInside(tx, request.clientId)
   const times = {
@@ -105,7 +115,7 @@ async function redeem(
     issuedAt: now,
     isTest: client?.mode === 'test',
   }
-  const granted = grantTokens(context.issuer, request, times, (text) => ({ at_hash: halfHash(text) }))
+  const granted = grantTokens(context.issuer, request, times, form, (text) => ({ at_hash: halfHash(text) }))
   await keepGranted(tx, granted)
   await recordEvent(tx, {
     kind: 'token_fetched',

@@ -9,9 +9,17 @@ export interface Terms {
   pushUrl: string | null
   /** How long access can be renewed without asking again, in milliseconds; null where it cannot. */
   renewableMs: number | null
+  /** Thumbprint of the key that the tokens are for; null where whoever fetches them may say (RFC 9449 §10). */
+  dpopJkt: string | null
 }
 
-const EVERYTHING: Terms = { scopes: [], bindingMessage: null, pushUrl: null, renewableMs: null }
+const EVERYTHING: Terms = {
+  scopes: [],
+  bindingMessage: null,
+  pushUrl: null,
+  renewableMs: null,
+  dpopJkt: null,
+}
 
 export const termsOf = ({ terms }: Pick<TokenRequest, 'terms'>): Terms =>
   terms === null ? EVERYTHING : { ...EVERYTHING, ...(JSON.parse(terms) as Partial<Terms>) }

@@ -1,10 +1,12 @@
 import { always, setting } from './setting.ts'
 import {
+  adminKey,
   cibaProfile,
   count,
   daily,
   duration,
   durationOrNone,
+  flag,
   linkHandles,
   listenRule,
   proofRule,
@@ -58,6 +60,22 @@ export const asking = {
     about:
       'How long access by CIBA can be renewed by refresh tokens, for clients that ask for offline_access; users are shown its end. 0s gives none.',
     example: '12h',
+  }),
+  introspectionKey: setting({
+    env: 'INTROSPECTION_KEY',
+    parse: adminKey,
+    about:
+      'Bearer key by which the service that takes tokens asks about any of them (POST /introspect), at least 32 characters. Clients ask about their own by what they authenticate with.',
+    example: 'in COUNTERSIGN_INTROSPECTION_KEY_FILE: /run/secrets/introspection-key',
+    isSecret: true,
+  }),
+  dpopNonce: always({
+    env: 'DPOP_NONCE',
+    parse: flag,
+    fallback: '0',
+    about:
+      'Whether each DPoP proof must hold a nonce of this server, which costs a client one more call now and then. 0 asks for one only where the clock of the client is not ours.',
+    example: '1',
   }),
   cibaInterval: always({
     env: 'CIBA_INTERVAL',

@@ -32,9 +32,27 @@ export interface TokenClaims {
   /** When the user authenticated, in epoch seconds. */
   auth_time?: number
   acr?: string
+  /** What whoever shows the token must show with it (RFC 7800 §3): a key (RFC 9449 §6), or a certificate (RFC 8705 §3). */
+  cnf?: Confirmation
   /** Of an approval that was simulated. No resource server may take such a token for a real one. */
   test?: true
 }
+
+export type Confirmation = { jkt: string } | { 'x5t#S256': string }
+
+/** How a client gets a token. */
+export interface TokenForm {
+  /** A JWT that whoever takes it can read, or a text that only introspection tells of. */
+  format: 'jwt' | 'opaque'
+  /** To what it is bound. */
+  cnf: Confirmation | undefined
+}
+
+const PLAIN: TokenForm = { format: 'jwt', cnf: undefined }
+
+/** RFC 6749 §7.1, RFC 9449 §5: how whoever shows the token must show it. */
+export const tokenTypeOf = (claims: TokenClaims | undefined): 'Bearer' | 'DPoP' =>
+  claims?.cnf && 'jkt' in claims.cnf ? 'DPoP' : 'Bearer'
 
 /** What marks a token of test mode: an audience that no resource server is. */
 export const testClaims = ({ audience }: Issuer): TokenClaims => ({ aud: `test:${audience}`, test: true })
@@ -46,12 +64,12 @@ export interface NewToken {
   grant: Grant
 }
 
-/** Signs an access token (RFC 9068, ES256). It is good only once `keepToken` has committed. */
-export const signToken = (issuer: Issuer, grant: Grant): NewToken => ({
-  id: newId('tok'),
-  text: signAccessToken(issuer, grant),
-  grant,
-})
+/** Makes an access token: a JWT (RFC 9068, ES256), or an opaque one. It is good only once `keepToken` has committed. */
+export function makeToken(issuer: Issuer, plain: Grant, { format, cnf }: TokenForm = PLAIN): NewToken {
+  const grant = cnf ? { ...plain, claims: { ...plain.claims, cnf } } : plain
+  const text = format === 'opaque' ? newSecret('cs_token') : signAccessToken(issuer, grant)
+  return { id: newId('tok'), text, grant }
+}
 
 /**
  * Issues a token in the transaction that decides. Only its hash is kept.

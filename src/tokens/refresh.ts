@@ -6,10 +6,11 @@ import type { Database, Transaction } from '#store/database.ts'
 import {
   type Issuer,
   keepToken,
+  makeToken,
   type NewToken,
   newRefreshToken,
-  signToken,
   type TokenClaims,
+  type TokenForm,
 } from './issue.ts'
 import { endAccess } from './revoke.ts'
 import {
@@ -33,6 +34,7 @@ export interface Refresh {
   refreshToken: string
   /** Less than was granted; all of it, if not given. */
   scopes: string[] | undefined
+  form: TokenForm
 }
 
 export interface Refreshed {
@@ -45,7 +47,7 @@ export interface Refreshed {
  * many who come with it at the same moment one gets them. Who comes with one that was used before ends the whole family,
  * since nobody can tell which of the two was the client.
  *
- * @throws Refusal `refresh_token_wrong` (also for another client's), `scope_refused`
+ * @throws Refusal `refresh_token_wrong` (also for another client's), `scope_refused`, `proof_key_wrong`
  */
 export async function refreshAccess(context: RefreshContext, refresh: Refresh): Promise<Refreshed> {
   // Thrown behind the commit: that a family has ended stays so.
@@ -57,7 +59,7 @@ export async function refreshAccess(context: RefreshContext, refresh: Refresh): 
 async function renew(
   tx: Transaction,
   { now, issuer }: RefreshContext,
-  { clientId, refreshToken, scopes }: Refresh,
+  { clientId, refreshToken, scopes, form }: Refresh,
 ): Promise<Refreshed | undefined> {
   const at = now()
   const known = await refreshTokenInside(tx, hashSecret(refreshToken))
@@ -68,14 +70,18 @@ async function renew(
     return undefined
   }
   const round = family.round + 1
-  const token = signToken(issuer, {
+  const { cnf, ...claims } = claimsOf(family, scopes)
+  // Whoever began bound stays bound; to which key is the client's to say each time, for it has shown who it is.
+  if (cnf && !form.cnf) throw new Refusal('proof_key_wrong')
+  const grant = {
     requestId: family.requestId,
     clientId,
     userId: family.userId,
     issuedAt: at,
     expiresAt: Math.min(at + family.tokenLifeMs, family.expiresAt),
-    claims: claimsOf(family, scopes),
-  })
+    claims,
+  }
+  const token = makeToken(issuer, grant, form)
   await keepToken(tx, token, round)
   const next = newRefreshToken()
   const { requestId, expiresAt } = family

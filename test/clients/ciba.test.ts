@@ -111,6 +111,38 @@ test('openid-client: after a ping it fetches the tokens by one call', async () =
   assert.ok(answer.id_token)
 })
 
+test('openid-client: tokens bound by DPoP, with the nonces that the server asks for', async () => {
+  await using strict = await startServer({ env: { COUNTERSIGN_DPOP_NONCE: '1' } })
+  const asha = await strict.person({ handle: 'asha' })
+  const app = await addInitiator(strict, [asha.userId], {
+    scope: 'openid offline_access',
+    dpop_bound_access_tokens: true,
+  })
+  const config = await client.discovery(
+    new URL(strict.origin),
+    app.client_id,
+    undefined,
+    client.ClientSecretBasic(app.client_secret),
+    { execute: [client.allowInsecureRequests] },
+  )
+  const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256'))
+  const asked = await client.initiateBackchannelAuthentication(config, {
+    scope: 'openid offline_access',
+    login_hint: 'asha',
+  })
+  const { requests } = await asha.must<{ requests: { id: string }[] }>(
+    'GET',
+    '/v1/me/requests?status=pending',
+  )
+  await asha.approve(requests[0]?.id ?? '')
+  const tokens = await client.pollBackchannelAuthenticationGrant(config, asked, {}, { DPoP })
+  assert.equal(tokens.token_type, 'dpop')
+  const renewed = await client.refreshTokenGrant(config, tokens.refresh_token ?? '', {}, { DPoP })
+  assert.equal(renewed.token_type, 'dpop')
+  const told = await client.tokenIntrospection(config, renewed.access_token)
+  assert.equal((told.cnf as { jkt: string }).jkt, await DPoP.calculateThumbprint())
+})
+
 test('openid-client: renews its access by refresh tokens, each used once', async () => {
   const app = await addInitiator(server, [person.userId], { scope: 'openid offline_access' })
   const config = await discover(app, client.ClientSecretBasic(app.client_secret))

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { exportJWK, generateKeyPair, type JWTHeaderParameters, SignJWT } from 'jose'
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWTHeaderParameters, SignJWT } from 'jose'
 import { basic, type TestServer } from './server.ts'
 
 export const CIBA_GRANT = 'urn:openid:params:grant-type:ciba'
@@ -98,3 +98,24 @@ export const assertionFields = (jwt: string) => ({
   client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
   client_assertion: jwt,
 })
+
+/** A key that a client proves to hold (RFC 9449 §4.2). */
+export async function proofKey(alg: 'ES256' | 'PS256' | 'Ed25519' = 'ES256') {
+  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true })
+  const jwk = await exportJWK(publicKey)
+  return {
+    jkt: await calculateJwkThumbprint(jwk),
+    /** @param htu where the call goes */
+    prove: (
+      htu: string,
+      claims: Record<string, unknown> = {},
+      header: Partial<JWTHeaderParameters> = {},
+      key = privateKey,
+    ): Promise<string> =>
+      new SignJWT({ htm: 'POST', htu, jti: randomUUID(), iat: Math.floor(Date.now() / 1_000), ...claims })
+        .setProtectedHeader({ alg, typ: 'dpop+jwt', jwk, ...header })
+        .sign(key),
+    privateJwk: await exportJWK(privateKey),
+    pair: { privateKey, publicKey },
+  }
+}

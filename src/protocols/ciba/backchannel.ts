@@ -6,16 +6,17 @@ import { CibaRefusal, invalidRequest } from './errors.ts'
 import type { Parameters } from './form.ts'
 import { requireBinding } from './profile.ts'
 import type { CibaContext, ClientCall, ClientRoute } from './routes.ts'
+import { readKeyToBe } from './sender.ts'
 import { readParameters } from './signed-request.ts'
 
 /** Backchannel Authentication Request (CIBA Core 1.0 §7). */
 export function backchannelRoute(clientRoute: ClientRoute, context: CibaContext) {
   clientRoute('/bc-authorize', async (call, reply) => {
     context.limitInitiator(call.client.id)
-    const { request, handle, expiresIn, intervalSeconds } = await askUser(
-      context,
-      await readAsk(context, call, await readParameters(context, call)),
-    )
+    const parameters = await readParameters(context, call)
+    const dpopJkt = await readKeyToBe(context, call, parameters.get('dpop_jkt'), reply)
+    const ask = { ...(await readAsk(context, call, parameters)), dpopJkt }
+    const { request, handle, expiresIn, intervalSeconds } = await askUser(context, ask)
     reply.header('location', `/v1/requests/${request.id}`)
     const answer = { auth_req_id: handle, expires_in: expiresIn }
     return request.delivery === 'push' ? answer : { ...answer, interval: intervalSeconds }
@@ -27,7 +28,7 @@ async function readAsk(
   { issuer, profile }: CibaContext,
   { http, client, initiator }: ClientCall,
   form: Parameters,
-): Promise<InitiatorAsk> {
+): Promise<Omit<InitiatorAsk, 'dpopJkt'>> {
   requireBinding(profile, form)
   requireResource(form, issuer.audience)
   const scope = form.get('scope')

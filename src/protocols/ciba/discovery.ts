@@ -1,4 +1,5 @@
 import { CLIENT_ALGS } from '#clients/jwks.ts'
+import { PROOF_ALGS } from '#clients/proofs.ts'
 import type { Server } from '#http/server.ts'
 import { ACR } from '#tokens/id-token.ts'
 import { MOST_CACHE_S } from '#tokens/keys.ts'
@@ -31,6 +32,7 @@ export function discoveryRoutes(server: Server, { site, issuer, profile, askRule
     subject_types_supported: ['public'],
     token_endpoint_auth_methods_supported: authMethods,
     token_endpoint_auth_signing_alg_values_supported: CLIENT_ALGS,
+    dpop_signing_alg_values_supported: PROOF_ALGS,
     id_token_signing_alg_values_supported: ['ES256'],
     acr_values_supported: [ACR],
     claims_supported: ['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'acr', 'amr', 'at_hash'],

@@ -14,6 +14,7 @@ const CODES: Partial<Record<Trouble['code'], [status: number, error: string]>> =
   handle_unknown: [400, 'invalid_grant'],
   hint_unknown: [400, 'unknown_user_id'],
   poll_too_soon: [400, 'slow_down'],
+  proof_key_wrong: [400, 'invalid_dpop_proof'],
   refresh_token_wrong: [400, 'invalid_grant'],
   request_expired: [400, 'expired_token'],
   request_pending: [400, 'authorization_pending'],

@@ -1,12 +1,13 @@
 import type { IssuedToken, Settling } from '#requests/context.ts'
+import { tokenTypeOf } from '#tokens/issue.ts'
 
 /** Successful Token Delivery (CIBA Core 1.0 §10.3.1). */
-export function cibaPayload({ accessToken, issuedAt, expiresAt, push }: IssuedToken): Uint8Array {
+export function cibaPayload({ accessToken, issuedAt, expiresAt, claims, push }: IssuedToken): Uint8Array {
   if (!push) throw new Error('A push of CIBA holds more than a token.')
   return json({
     auth_req_id: push.handle,
     access_token: accessToken,
-    token_type: 'Bearer',
+    token_type: tokenTypeOf(claims),
     expires_in: Math.floor((expiresAt - issuedAt) / 1_000),
     id_token: push.idToken,
     ...(push.refreshToken ? { refresh_token: push.refreshToken } : {}),

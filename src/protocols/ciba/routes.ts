@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Refusal } from '#base/errors.ts'
 import type { Log } from '#base/log.ts'
+import { hashSecret, sameHash } from '#base/secrets.ts'
 import { authenticateInitiator, type CredentialsContext } from '#clients/credentials.ts'
+import type { Proofs } from '#clients/proofs.ts'
 import { troubleOf } from '#http/errors.ts'
 import type { Server } from '#http/server.ts'
 import type { CollectContext } from '#requests/collect.ts'
@@ -19,6 +21,9 @@ export interface CibaContext extends CollectContext, CredentialsContext {
   /** How long a poll may be held, in milliseconds. */
   holdMs: number
   profile: CibaProfile
+  proofs: Proofs
+  /** Of the key by which the service that takes tokens asks about them, if it has one. */
+  resourceKeyHash: Uint8Array | undefined
   /** Count one call, and refuse it when there were too many. */
   limitInitiator: (clientId: string) => void
   limitAddress: (address: string) => void
@@ -50,9 +55,11 @@ export async function cibaRoutes(server: Server, context: CibaContext) {
     const clientRoute = (
       url: string,
       respond: (call: ClientCall, reply: FastifyReply) => Promise<object>,
+      toResource?: (form: Parameters) => Promise<object>,
     ) => {
       scope.post(url, async (http, reply) => {
         const form = readForm(http)
+        if (toResource && isResource(context, http)) return toResource(form)
         const known = await authenticate(context, http, form)
         requireProfile(context.profile, known.initiator)
         reply.header('pragma', 'no-cache')
@@ -72,7 +79,18 @@ export async function cibaRoutes(server: Server, context: CibaContext) {
 export type ClientRoute = (
   url: string,
   respond: (call: ClientCall, reply: FastifyReply) => Promise<object>,
+  /** What is told to the service that takes tokens, where it may call too (RFC 7662 §2.1). */
+  toResource?: (form: Parameters) => Promise<object>,
 ) => void
+
+function isResource({ resourceKeyHash }: CibaContext, { headers }: FastifyRequest): boolean {
+  const [scheme, key = ''] = (headers.authorization ?? '').split(' ')
+  return (
+    resourceKeyHash !== undefined &&
+    scheme?.toLowerCase() === 'bearer' &&
+    sameHash(hashSecret(key), resourceKeyHash)
+  )
+}
 
 async function authenticate(context: CibaContext, http: FastifyRequest, form: Parameters) {
   try {

@@ -1,17 +1,24 @@
 import { endGranted, giveBackToken } from '#requests/revoke.ts'
+import { type TokenClaims, tokenTypeOf } from '#tokens/issue.ts'
 import { activeToken, familyOf } from '#tokens/revoke.ts'
 import { invalidRequest } from './errors.ts'
+import type { Parameters } from './form.ts'
 import type { CibaContext, ClientCall, ClientRoute } from './routes.ts'
 
 /** Introspection (RFC 7662) and revocation (RFC 7009) of a client's own tokens; of others' nothing is told or done. */
 export function tokenStateRoutes(clientRoute: ClientRoute, context: CibaContext) {
-  clientRoute('/introspect', async (call) => {
+  const introspect = async (call: ClientCall) => {
     const { token, family } = await ownToken(context, call)
-    if (token)
-      return { ...described(token), aud: context.issuer.audience, token_type: 'Bearer', ...claimsOf(token) }
+    if (token) return tokenState(token)
     if (family?.isUsable) return { ...described(family), ...claimsOf(family) }
-    return { active: false }
-  })
+    return INACTIVE
+  }
+  // Whoever takes tokens takes no refresh tokens, and none of test mode.
+  const introspectAny = async (form: Parameters) => {
+    const token = await activeToken(context.db, textOf(form), context.now())
+    return token && !claimsOf(token).test ? tokenState(token) : INACTIVE
+  }
+  clientRoute('/introspect', introspect, introspectAny)
 
   clientRoute('/revoke', async (call) => {
     const { token, family } = await ownToken(context, call)
@@ -21,6 +28,12 @@ export function tokenStateRoutes(clientRoute: ClientRoute, context: CibaContext)
     return {}
   })
 
+  const tokenState = (token: Known) => ({
+    ...described(token),
+    aud: context.issuer.audience,
+    token_type: tokenTypeOf(claimsOf(token)),
+    ...claimsOf(token),
+  })
   const described = (known: Known) => ({
     active: true,
     iss: context.site.origin,
@@ -39,14 +52,21 @@ interface Known {
   claims: string | null
 }
 
-const claimsOf = ({ claims }: Known) => JSON.parse(claims ?? '{}') as object
+const claimsOf = ({ claims }: Known) => JSON.parse(claims ?? '{}') as TokenClaims
 
 /** What a text stands for, if it is this client's. A hint of its kind is not needed: no two of ours are alike. */
 async function ownToken({ db, now }: CibaContext, { form, client }: ClientCall) {
-  const text = form.get('token')
-  if (text === undefined) throw invalidRequest('token is missing.')
+  const text = textOf(form)
   const own = <T extends { clientId: string }>(found: T | undefined) =>
     found?.clientId === client.id ? found : undefined
   const token = own(await activeToken(db, text, now()))
   return { token, family: token ? undefined : own(await familyOf(db, text, now())) }
 }
+
+function textOf(form: Parameters): string {
+  const text = form.get('token')
+  if (text === undefined) throw invalidRequest('token is missing.')
+  return text
+}
+
+const INACTIVE = { active: false }

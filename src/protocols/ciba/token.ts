@@ -3,11 +3,12 @@ import { scopeList } from '#clients/scopes.ts'
 import { preferredWaitMs } from '#http/prefer.ts'
 import { collectResult } from '#requests/collect.ts'
 import type { Granted } from '#requests/grant.ts'
-import type { NewToken } from '#tokens/issue.ts'
+import { type NewToken, tokenTypeOf } from '#tokens/issue.ts'
 import { refreshAccess } from '#tokens/refresh.ts'
 import { requireResource } from './backchannel.ts'
 import { CibaRefusal, invalidRequest } from './errors.ts'
 import type { CibaContext, ClientCall, ClientRoute } from './routes.ts'
+import { readTokenForm } from './sender.ts'
 
 export const CIBA_GRANT = 'urn:openid:params:grant-type:ciba'
 export const REFRESH_GRANT = 'refresh_token'
@@ -18,7 +19,7 @@ export function tokenRoute(clientRoute: ClientRoute, context: CibaContext) {
     const grant = call.form.get('grant_type')
     if (grant === undefined) throw invalidRequest('grant_type is missing.')
     if (grant === CIBA_GRANT) return grantedAnswer(await collect(context, call, reply))
-    if (grant === REFRESH_GRANT) return refresh(context, call)
+    if (grant === REFRESH_GRANT) return refresh(context, call, reply)
     throw new CibaRefusal(
       'unsupported_grant_type',
       `This server knows the grants ${CIBA_GRANT} and ${REFRESH_GRANT}.`,
@@ -28,11 +29,8 @@ export function tokenRoute(clientRoute: ClientRoute, context: CibaContext) {
   clientRoute('/oauth/token', respond)
 }
 
-async function collect(
-  context: CibaContext,
-  { http, form, client, initiator }: ClientCall,
-  reply: FastifyReply,
-) {
+async function collect(context: CibaContext, call: ClientCall, reply: FastifyReply) {
+  const { http, form, client, initiator } = call
   const at = context.now()
   if (initiator.deliveryMode === 'push') {
     throw new CibaRefusal('unauthorized_client', 'To this client tokens are pushed.')
@@ -42,19 +40,25 @@ async function collect(
   if (handle === undefined) throw invalidRequest('auth_req_id is missing.')
   const hungUp = new AbortController()
   reply.raw.once('close', () => hungUp.abort())
-  const poll = { clientId: client.id, handle, at }
+  const poll = { clientId: client.id, handle, at, form: await readTokenForm(context, call, reply) }
   const holdMs = Math.min(context.holdMs, preferredWaitMs(http.headers) ?? Infinity)
   return collectResult(context, poll, { holdMs, gone: hungUp.signal })
 }
 
 /** RFC 6749 §6. That the user is there again is not said, so no ID Token is among it (OpenID Connect Core 1.0 §12.2). */
-async function refresh(context: CibaContext, { form, client }: ClientCall) {
+async function refresh(context: CibaContext, call: ClientCall, reply: FastifyReply) {
+  const { form, client } = call
   requireResource(form, context.issuer.audience)
   const refreshToken = form.get('refresh_token')
   if (refreshToken === undefined) throw invalidRequest('refresh_token is missing.')
   const scope = form.get('scope')
   const scopes = scope === undefined ? undefined : scopeList(scope)
-  const refreshed = await refreshAccess(context, { clientId: client.id, refreshToken, scopes })
+  const refreshed = await refreshAccess(context, {
+    clientId: client.id,
+    refreshToken,
+    scopes,
+    form: await readTokenForm(context, call, reply),
+  })
   return { ...tokenAnswer(refreshed.token), refresh_token: refreshed.refreshToken }
 }
 
@@ -68,7 +72,7 @@ const grantedAnswer = ({ token, idToken, family }: Granted) => ({
 /** RFC 6749 §5.1. */
 const tokenAnswer = ({ text, grant }: NewToken) => ({
   access_token: text,
-  token_type: 'Bearer',
+  token_type: tokenTypeOf(grant.claims),
   expires_in: Math.floor((grant.expiresAt - grant.issuedAt) / 1_000),
   scope: grant.claims?.scope ?? '',
 })

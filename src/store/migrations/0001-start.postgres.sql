@@ -183,6 +183,8 @@ create table initiators (
   request_alg text collate "C",
   takes_user_code bigint not null check (takes_user_code in (0, 1)),
   token_format text collate "C" not null check (token_format in ('jwt', 'opaque')),
+  -- To what its tokens must be bound; null where it may choose.
+  bound_by text collate "C" check (bound_by in ('dpop', 'certificate')),
   check ((delivery_mode = 'poll') = (notification_url is null)),
   check (jwks is null or jwks_url is null)
 );
@@ -190,7 +192,7 @@ create table initiators (
 -- Signed JWTs of clients that were taken once (RFC 7523 §3, CIBA Core 1.0 §7.1.1), until they end by themselves.
 create table spent_jwts (
   client_id text collate "C" not null,
-  use text collate "C" not null check (use in ('assertion', 'request')),
+  use text collate "C" not null check (use in ('assertion', 'request', 'proof')),
   -- Of its jti.
   hash bytea not null,
   ends_at bigint not null,

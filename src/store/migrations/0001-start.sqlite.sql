@@ -182,6 +182,8 @@ create table initiators (
   request_alg text,
   takes_user_code integer not null check (takes_user_code in (0, 1)),
   token_format text not null check (token_format in ('jwt', 'opaque')),
+  -- To what its tokens must be bound; null where it may choose.
+  bound_by text check (bound_by in ('dpop', 'certificate')),
   check ((delivery_mode = 'poll') = (notification_url is null)),
   check (jwks is null or jwks_url is null)
 ) strict, without rowid;
@@ -189,7 +191,7 @@ create table initiators (
 -- Signed JWTs of clients that were taken once (RFC 7523 §3, CIBA Core 1.0 §7.1.1), until they end by themselves.
 create table spent_jwts (
   client_id text not null,
-  use text not null check (use in ('assertion', 'request')),
+  use text not null check (use in ('assertion', 'request', 'proof')),
   -- Of its jti.
   hash blob not null,
   ends_at integer not null,
