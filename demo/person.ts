@@ -62,14 +62,16 @@ export function startSession(origin: string) {
 }
 
 function decisions(session: ReturnType<typeof startSession>, passkey: SoftwarePasskey) {
-  const review = (id: string) => session.must<Review>('POST', `/v1/me/requests/${id}/review`, {})
+  const review = (id: string, withheld: number[] = []) =>
+    session.must<Review>('POST', `/v1/me/requests/${id}/review`, { withheld })
   const approveWith = (id: string, credential: unknown) =>
     session.call('POST', `/v1/me/requests/${id}/approve`, { credential })
   return {
     ...session,
     review,
     approveWith,
-    approve: async (id: string) => approveWith(id, passkey.assert((await review(id)).options)),
+    approve: async (id: string, withheld: number[] = []) =>
+      approveWith(id, passkey.assert((await review(id, withheld)).options)),
     /** Changes an app, and confirms by passkey what has to be. */
     async editApp<T>(id: string, form: Record<string, unknown>): Promise<T> {
       const { options } = await session.must<{ options: Record<string, unknown> | null }>(

@@ -282,6 +282,7 @@ export const operations: Record<string, Operation> = {
       properties: {
         scope: ['Words apart by spaces, `openid` among them', true],
         login_hint: ['Handle or id of the user', true],
+        authorization_details: ['JSON array of RFC 9396, of types that the operator has declared', false],
         binding_message: ['Shown to the user, 1 to 140 characters; the client shows it too', false],
         requested_expiry: ['Seconds', false],
         client_notification_token: ['With ping and push: by which the client knows our call', false],
@@ -294,6 +295,7 @@ export const operations: Record<string, Operation> = {
       'client_credentials_wrong',
       'client_not_initiator',
       'scope_refused',
+      'details_refused',
       'binding_message_unfit',
       'hint_unknown',
       'too_many_open',
@@ -711,11 +713,12 @@ export const operations: Record<string, Operation> = {
   },
   'POST /v1/me/requests/{id}/review': {
     summary: 'Begin a decision',
-    about: 'Answers the exact text to show, which is what the passkey signs.',
+    about:
+      'Answers the exact text to show, which is what the passkey signs. `withheld` names details that the user does not give, by their numbers from 0.',
     tag: 'Approvals',
     access: 'user',
     answers: { 200: 'Review' },
-    refusals: [...OWN_REQUEST, 'request_settled'],
+    refusals: [...OWN_REQUEST, 'request_settled', 'nothing_granted'],
   },
   'POST /v1/me/requests/{id}/approve': {
     summary: 'Approve with a passkey',

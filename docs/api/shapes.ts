@@ -78,6 +78,11 @@ const TokenAnswer = Type.Object({
   ),
   refresh_token: Type.Optional(Text('Brings the next tokens, once; where `offline_access` was granted')),
   scope: Text('Words apart by spaces'),
+  authorization_details: Type.Optional(
+    Type.Array(Whatever, {
+      description: 'What was granted in detail, where it was asked for so (RFC 9396 §7)',
+    }),
+  ),
 })
 
 const Health = Type.Object({ status: Type.Literal('ok') })
@@ -343,6 +348,13 @@ const InitiatorCard = of<contract.InitiatorCard>()(
       backchannel_client_notification_endpoint: OrNull(Text('Where pings or pushes go')),
       token_endpoint_auth_method: Text('How it authenticates'),
       scope: Text('All it may ever ask for, words apart by spaces'),
+      authorization_details_types: Type.Array(Type.String(), {
+        description: 'What it may ask for in detail (RFC 9396 §10)',
+      }),
+      require_match_code: Type.Boolean({ description: 'Its users type a code that it shows them' }),
+      backchannel_user_code_parameter: Type.Boolean({
+        description: 'It sends the secret code that a user has set',
+      }),
     },
     { description: 'Names of CIBA Core 1.0 §4 and RFC 7591 §2.' },
   ),

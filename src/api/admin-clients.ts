@@ -13,7 +13,7 @@ import { userById } from '#users/store.ts'
 import { findUser, type UsersContext } from '#users/users.ts'
 import type { AdminClientCard, Page, TlsCard } from './contract.ts'
 import { actingOf } from './operator.ts'
-import { Cursor, Id, Jwk, likePattern, Mode, Printable, Simulated, Tls } from './shapes.ts'
+import { Cursor, DetailTypes, Id, Jwk, likePattern, Mode, Printable, Simulated, Tls } from './shapes.ts'
 import { tlsCard, tlsFormOf } from './tls.ts'
 
 const PAGE = 50
@@ -41,6 +41,9 @@ const NewClient = Type.Object({
   dpop_bound_access_tokens: Type.Optional(Type.Boolean()),
   access_token_format: Type.Optional(Type.String({ maxLength: 10 })),
   scope: Type.Optional(Type.String({ maxLength: 2_000 })),
+  authorization_details_types: Type.Optional(DetailTypes),
+  require_match_code: Type.Optional(Type.Boolean()),
+  backchannel_user_code_parameter: Type.Optional(Type.Boolean()),
   links: Type.Optional(Type.Array(Printable(100), { maxItems: 100 })),
 })
 
@@ -173,6 +176,9 @@ const OF_INITIATORS = [
   'dpop_bound_access_tokens',
   'access_token_format',
   'scope',
+  'authorization_details_types',
+  'require_match_code',
+  'backchannel_user_code_parameter',
   'links',
 ] as const
 
@@ -199,5 +205,8 @@ const initiatorForm = async (
   boundBy: body.dpop_bound_access_tokens ? 'dpop' : undefined,
   tokenFormat: body.access_token_format,
   scope: body.scope,
+  detailTypes: body.authorization_details_types,
+  requiresMatchCode: body.require_match_code,
+  takesUserCode: body.backchannel_user_code_parameter,
   links: await Promise.all((body.links ?? []).map(async (user) => (await findUser(context, user)).id)),
 })

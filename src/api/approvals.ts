@@ -57,9 +57,16 @@ export function approvalRoutes(server: Server, context: RequestContext) {
     return detail(await requireOwnRequest(db, userId, http.params.id))
   })
 
-  server.post('/v1/me/requests/:id/review', { schema: { params: Id } }, async (http) => {
+  const review = {
+    params: Id,
+    body: Type.Union([
+      Type.Object({ withheld: Type.Optional(Type.Array(Type.Integer(), { maxItems: 10 })) }),
+      Type.Null(),
+    ]),
+  }
+  server.post('/v1/me/requests/:id/review', { schema: review }, async (http) => {
     const { userId } = await signedIn(context, http)
-    return reviewRequest(context, userId, http.params.id)
+    return reviewRequest(context, userId, http.params.id, http.body?.withheld)
   })
 
   const approve = { params: Id, body: Type.Object({ credential: Credential }) }

@@ -75,6 +75,8 @@ export interface Approval {
   user_id: string
   /** Dangerous ones first; empty where everything is asked for. */
   scopes: ScopeCard[]
+  /** What is asked for beyond them (RFC 9396). */
+  authorization_details: DetailCard[]
   /** The app shows the same words: whoever compares them knows which ask this is. */
   binding_message: string | null
   reason: string | null
@@ -88,6 +90,20 @@ export interface Approval {
   token_expires_at: number
   /** Until then the app can renew its access without asking again; null where it cannot. */
   renewable_until: number | null
+}
+
+/** One thing that is asked for in detail, in the operator's words. */
+export interface DetailCard {
+  /** Whether it is given: the user may keep some of several back. */
+  granted: boolean
+  /** What an app may do by it: a sentence by language. */
+  texts: Record<string, string>
+  /** Whoever has it can do harm that is hard to undo. */
+  dangerous: boolean
+  /** Those of its fields that say something, and what each is called; of a field within a field the names are joined by dots. */
+  fields: { name: string; texts: Record<string, string> }[]
+  /** As it was asked, and will be granted. */
+  detail: Record<string, unknown>
 }
 
 export interface Review {
@@ -262,6 +278,12 @@ export interface InitiatorCard {
   token_endpoint_auth_method: string
   /** All it may ever ask for, words apart by spaces. */
   scope: string
+  /** What it may ask for in detail (RFC 9396 §10). */
+  authorization_details_types: string[]
+  /** Its users type a code that it shows them. */
+  require_match_code: boolean
+  /** It sends the secret code that a user has set. */
+  backchannel_user_code_parameter: boolean
 }
 
 export interface NewApp {

@@ -1,5 +1,5 @@
 import type { AuthenticationResponseJSON } from '@simplewebauthn/server'
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
 import {
   changeInitiator,
@@ -8,6 +8,7 @@ import {
   planInitiator,
 } from '#clients/initiators.ts'
 import type { ClientsContext } from '#clients/register.ts'
+import { scopeList } from '#clients/scopes.ts'
 import { type Initiator, initiatorOf } from '#clients/store.ts'
 import type { Server } from '#http/server.ts'
 import { confirmOptions, requireConfirmation } from '#users/confirm.ts'
@@ -15,7 +16,7 @@ import type { UsersContext } from '#users/users.ts'
 import type { InitiatorCard } from './contract.ts'
 import { signedIn } from './guard.ts'
 import { ownApp } from './own-app.ts'
-import { Credential, Id } from './shapes.ts'
+import { Credential, DetailTypes, Id } from './shapes.ts'
 
 /** Names of CIBA Core 1.0 §4 and RFC 7591 §2. */
 const Terms = Type.Object({
@@ -24,6 +25,9 @@ const Terms = Type.Object({
     Type.Union([Type.String({ maxLength: 2_048 }), Type.Null()]),
   ),
   scope: Type.String({ minLength: 1, maxLength: 2_000 }),
+  authorization_details_types: Type.Optional(DetailTypes),
+  require_match_code: Type.Optional(Type.Boolean()),
+  backchannel_user_code_parameter: Type.Optional(Type.Boolean()),
   /** Needed when results begin to go elsewhere. */
   credential: Type.Optional(Credential),
 })
@@ -67,14 +71,15 @@ export function initiatorRoutes(server: Server, context: UsersContext & ClientsC
   })
 }
 
-const termsOf = (body: {
-  backchannel_token_delivery_mode: string
-  backchannel_client_notification_endpoint?: string | null
-  scope: string
-}): InitiatorTerms => ({
+const termsOf = (body: Static<typeof Terms>): InitiatorTerms => ({
   deliveryMode: body.backchannel_token_delivery_mode,
   notificationUrl: body.backchannel_client_notification_endpoint || undefined,
   scope: body.scope,
+  ...(body.authorization_details_types ? { detailTypes: body.authorization_details_types } : {}),
+  ...(body.require_match_code === undefined ? {} : { requiresMatchCode: body.require_match_code }),
+  ...(body.backchannel_user_code_parameter === undefined
+    ? {}
+    : { takesUserCode: body.backchannel_user_code_parameter }),
 })
 
 export const initiatorCard = (initiator: Omit<Initiator, 'clientId'>): InitiatorCard => ({
@@ -82,4 +87,7 @@ export const initiatorCard = (initiator: Omit<Initiator, 'clientId'>): Initiator
   backchannel_client_notification_endpoint: initiator.notificationUrl,
   token_endpoint_auth_method: initiator.authMethod,
   scope: initiator.scopes,
+  authorization_details_types: scopeList(initiator.detailTypes),
+  require_match_code: initiator.requiresMatchCode === 1,
+  backchannel_user_code_parameter: initiator.takesUserCode === 1,
 })

@@ -37,3 +37,6 @@ export const Cursor = Type.Optional(Type.String({ maxLength: 100, pattern: '^[!-
 
 /** What a person types into a search, as a pattern for `like … escape '!'` on lower case. */
 export const likePattern = (text: string) => `%${text.trim().toLowerCase().replace(/[!%_]/g, '!$&')}%`
+
+/** Types of `authorization_details` (RFC 9396 §10). */
+export const DetailTypes = Type.Array(Printable(100), { maxItems: 50 })

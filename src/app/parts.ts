@@ -102,7 +102,7 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
     settlings: { ciba: cibaSettling },
     nextExpiry: dailyExpiry(config.dailyExpiry),
     askRules: askRules(config),
-    catalogue: config.scopes,
+    catalogue: { scopes: config.scopes, details: config.detailTypes },
     linkRules: {
       codeLifeMs: config.linkCodeLife,
       tellsHandles: config.linkHandles === 'told',

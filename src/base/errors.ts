@@ -21,6 +21,8 @@ const refusals = {
   client_under_review: 'This app is still under review by the operator.',
   contact_not_found: 'This account has no such contact.',
   contact_taken: 'Another account is told at this number already.',
+  details_refused: 'The authorization_details may not be asked for.',
+  nothing_granted: 'Keep at least one part of what is asked, or reject the request.',
   code_wrong: 'The code is wrong, was used before, or has expired.',
   cross_origin: 'This call must come from our own pages, as JSON.',
   encryption_key_refused: 'The encryption key may not be used.',

@@ -1,3 +1,4 @@
+import type { DetailTypes } from './detail-types.ts'
 import { isScopeList } from './scopes.ts'
 
 /** A scope in words. */
@@ -8,7 +9,13 @@ export interface ScopeWords {
   isDangerous: boolean
 }
 
-export type Catalogue = ReadonlyMap<string, ScopeWords>
+export type Scopes = ReadonlyMap<string, ScopeWords>
+
+/** The operator's words for what apps ask for. */
+export interface Catalogue {
+  scopes: Scopes
+  details: DetailTypes
+}
 
 /** The scopes that OpenID Connect Core 1.0 §3.1.2.1, §5.4 and §11 give a meaning. */
 const STANDARD: Record<string, ScopeWords> = {
@@ -40,7 +47,7 @@ const STANDARD: Record<string, ScopeWords> = {
  *
  * @throws Error whose message says what is wrong with it
  */
-export function readCatalogue(json = '{}'): Catalogue {
+export function readScopes(json = '{}'): Scopes {
   let own: unknown
   try {
     own = JSON.parse(json)
@@ -58,26 +65,27 @@ export function readCatalogue(json = '{}'): Catalogue {
 function wordsOf(scope: string, said: unknown): ScopeWords {
   if (typeof said === 'string') return wordsOf(scope, { en: said })
   const { dangerous = false, ...texts } = (said ?? {}) as Record<string, unknown>
-  const isFit =
-    typeof dangerous === 'boolean' &&
-    typeof texts.en === 'string' &&
-    Object.entries(texts).every(
-      ([language, text]) => /^[a-z]{2,3}$/.test(language) && typeof text === 'string' && isSentence(text),
-    )
-  if (!isFit) {
+  if (typeof dangerous !== 'boolean' || !isTexts(texts)) {
     throw new Error(
       `must say of “${scope}” a sentence of 1 to 200 characters, or {"en": …} with other languages and "dangerous": true beside it`,
     )
   }
-  return { texts: texts as Record<string, string>, isDangerous: dangerous as boolean }
+  return { texts, isDangerous: dangerous }
 }
+
+/** Sentences by language, English among them. */
+export const isTexts = (texts: Record<string, unknown>): texts is Record<string, string> =>
+  typeof texts.en === 'string' &&
+  Object.entries(texts).every(
+    ([language, text]) => /^[a-z]{2,3}$/.test(language) && typeof text === 'string' && isSentence(text),
+  )
 
 const isSentence = (text: string) => text.trim() !== '' && text.length <= 200 && !/\p{C}/u.test(text)
 
 /** Scopes with their words, the dangerous ones first; that the user is known, which goes without saying, last. */
-export const wordsFor = (catalogue: Catalogue, scopes: readonly string[]) =>
+export const wordsFor = ({ scopes: known }: Pick<Catalogue, 'scopes'>, scopes: readonly string[]) =>
   scopes
-    .map((scope) => ({ scope, ...(catalogue.get(scope) ?? { texts: {}, isDangerous: false }) }))
+    .map((scope) => ({ scope, ...(known.get(scope) ?? { texts: {}, isDangerous: false }) }))
     .sort((a, b) => rank(a) - rank(b))
 
 const rank = ({ scope, isDangerous }: { scope: string; isDangerous: boolean }) =>

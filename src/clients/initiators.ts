@@ -40,6 +40,12 @@ export interface InitiatorForm {
   boundBy?: Initiator['boundBy'] | undefined
   /** Words apart by spaces; `openid` if not said. */
   scope?: string | undefined
+  /** Types of `authorization_details` that it may ask for; none if not said. */
+  detailTypes?: readonly string[] | undefined
+  /** Its users type a code that it shows them. */
+  requiresMatchCode?: boolean | undefined
+  /** It sends the secret code that a user has set. */
+  takesUserCode?: boolean | undefined
   /** Id of the developer whose app it is. */
   userId?: string | undefined
   /** Ids of users who have linked it already. */
@@ -70,16 +76,19 @@ export async function registerInitiator(
 }
 
 /** What its developer may say of how it gets its results, and of what it asks for. */
-export type InitiatorTerms = Pick<InitiatorForm, 'deliveryMode' | 'notificationUrl' | 'scope'>
+export type InitiatorTerms = Pick<
+  InitiatorForm,
+  'deliveryMode' | 'notificationUrl' | 'scope' | 'detailTypes' | 'requiresMatchCode' | 'takesUserCode'
+>
 
 /** How an initiator would be with a change, before anything is changed. @throws Refusal `client_metadata_refused` */
 export const planInitiator = (
   { urlPolicy }: ClientsContext,
   known: Initiator | undefined,
   terms: InitiatorTerms,
-): Omit<Initiator, 'clientId'> => checkMetadata({ ...terms, ...keptOf(known) }, urlPolicy)
+): Omit<Initiator, 'clientId'> => checkMetadata({ ...keptOf(known), ...terms }, urlPolicy)
 
-/** What a change of its terms leaves as it is. */
+/** What a change of its terms leaves as it is, unless it says otherwise. */
 const keptOf = (known: Initiator | undefined) =>
   known && {
     authMethod: known.authMethod,
@@ -88,6 +97,9 @@ const keptOf = (known: Initiator | undefined) =>
     requestAlg: known.requestAlg ?? undefined,
     tokenFormat: known.tokenFormat,
     boundBy: known.boundBy,
+    detailTypes: scopeList(known.detailTypes),
+    requiresMatchCode: known.requiresMatchCode === 1,
+    takesUserCode: known.takesUserCode === 1,
   }
 
 /** What its developer confirms by passkey: pushed results go there. */
@@ -108,8 +120,7 @@ export async function changeInitiator(
   also?: (tx: Transaction) => Promise<void>,
 ): Promise<void> {
   const at = now()
-  const before = scopeList(known?.scopes ?? '')
-  const asksForMore = scopeList(planned.scopes).some((scope) => !before.includes(scope))
+  const asksForMore = has(known?.scopes, planned.scopes) || has(known?.detailTypes, planned.detailTypes)
   await db.transaction(async (tx) => {
     await also?.(tx)
     if (known) await updateInitiator(tx, { clientId: client.id, ...planned })
@@ -119,6 +130,9 @@ export async function changeInitiator(
     await recordEvent(tx, { ...whose(client), kind: 'app_edited', detail, actor: 'user', at })
   })
 }
+
+/** Whether the second of two lists holds what the first does not. */
+const has = (before = '', after = '') => scopeList(after).some((each) => !scopeList(before).includes(each))
 
 function checkMetadata(form: InitiatorForm, policy: UrlPolicy): Omit<Initiator, 'clientId'> {
   const {
@@ -131,6 +145,7 @@ function checkMetadata(form: InitiatorForm, policy: UrlPolicy): Omit<Initiator, 
     tokenFormat = 'jwt',
     boundBy = null,
     scope = 'openid',
+    detailTypes = [],
   } = form
   if (!isOneOf(DELIVERY_MODES, deliveryMode)) {
     return refuse(`The delivery mode must be one of ${DELIVERY_MODES.join(', ')}.`)
@@ -160,6 +175,12 @@ function checkMetadata(form: InitiatorForm, policy: UrlPolicy): Omit<Initiator, 
   if (!isOneOf(TOKEN_FORMATS, tokenFormat)) {
     return refuse(`The format of access tokens must be one of ${TOKEN_FORMATS.join(', ')}.`)
   }
+  if (
+    detailTypes.length > 0 &&
+    !(isScopeList(detailTypes.join(' ')) && detailTypes.every((each) => /^\S+$/.test(each)))
+  ) {
+    return refuse('The authorization_details_types must be words without spaces.')
+  }
   const scopes = scopeList(scope)
   return {
     deliveryMode: deliveryMode as DeliveryMode,
@@ -171,6 +192,9 @@ function checkMetadata(form: InitiatorForm, policy: UrlPolicy): Omit<Initiator, 
     tokenFormat: tokenFormat as TokenFormat,
     boundBy,
     scopes: (scopes.includes('openid') ? scopes : ['openid', ...scopes]).join(' '),
+    detailTypes: detailTypes.join(' '),
+    requiresMatchCode: form.requiresMatchCode ? 1 : 0,
+    takesUserCode: form.takesUserCode ? 1 : 0,
   }
 }
 

@@ -429,26 +429,34 @@ export interface Initiator {
   boundBy: 'dpop' | 'certificate' | null
   /** All it may ever ask for, words apart by spaces. */
   scopes: string
+  /** Types of `authorization_details` that it may ask for, apart by spaces (RFC 9396 §10). */
+  detailTypes: string
+  /** 1: its users type a code that it shows them. */
+  requiresMatchCode: number
+  /** 1: it sends the secret code that a user has set, where the server wants it (CIBA Core 1.0 §4). */
+  takesUserCode: number
 }
 
 export const insertInitiator = (tx: Transaction, each: Initiator) =>
   tx.run(sql`
     insert into initiators (client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, request_alg, scopes,
-                            takes_user_code, token_format, bound_by)
+                            detail_types, requires_match_code, takes_user_code, token_format, bound_by)
     values (${each.clientId}, ${each.deliveryMode}, ${each.notificationUrl}, ${each.authMethod}, ${each.jwks},
-            ${each.jwksUrl}, ${each.requestAlg}, ${each.scopes}, 0, ${each.tokenFormat},
-            ${each.boundBy})`)
+            ${each.jwksUrl}, ${each.requestAlg}, ${each.scopes}, ${each.detailTypes}, ${each.requiresMatchCode},
+            ${each.takesUserCode}, ${each.tokenFormat}, ${each.boundBy})`)
 
 export const updateInitiator = (tx: Transaction, each: Initiator) =>
   tx.run(sql`
     update initiators
-       set delivery_mode = ${each.deliveryMode}, notification_url = ${each.notificationUrl}, scopes = ${each.scopes}
+       set delivery_mode = ${each.deliveryMode}, notification_url = ${each.notificationUrl}, scopes = ${each.scopes},
+           detail_types = ${each.detailTypes}, requires_match_code = ${each.requiresMatchCode},
+           takes_user_code = ${each.takesUserCode}
      where client_id = ${each.clientId}`)
 
 export async function initiatorOf(db: Database, clientId: string): Promise<Initiator | undefined> {
   const [initiator] = await db.read<Initiator>(sql`
     select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, request_alg, scopes, token_format,
-           bound_by
+           bound_by, detail_types, requires_match_code, takes_user_code
       from initiators where client_id = ${clientId}`)
   return initiator
 }
@@ -456,7 +464,7 @@ export async function initiatorOf(db: Database, clientId: string): Promise<Initi
 export const initiatorInside = (tx: Transaction, clientId: string) =>
   tx.one<Initiator>(sql`
     select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, request_alg, scopes, token_format,
-           bound_by
+           bound_by, detail_types, requires_match_code, takes_user_code
       from initiators where client_id = ${clientId}`)
 
 /** Undefined when a JWT of this `jti` was taken before, on whichever node. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { registerInitiator } from '#clients/initiators.ts'
 import { registerClient } from '#clients/register.ts'
+import { scopeList } from '#clients/scopes.ts'
 import { OUTCOMES, type Outcome } from '#clients/store.ts'
 import { promiseCheck } from '#deliveries/proof.ts'
 import { COMMAND_LINE } from '#users/roles.ts'
@@ -11,7 +12,8 @@ import { readWords, UsageError } from './usage.ts'
 const HELP = `Usage: countersign client add --individual USER_ID | --initiator  --name NAME
                              [--delivery poll|ping|push] [--notification URL] [--auth-method METHOD]
                              [--jwks FILE|URL] [--request-alg ALG]
-                             [--dpop] [--token-format jwt|opaque] [--scope WORDS] [--link USER_ID]…
+                             [--dpop] [--token-format jwt|opaque] [--scope WORDS] [--detail-types WORDS]
+                             [--link USER_ID]…
                              [--notifier URL] [--encryption-key FILE] [--redirect URL] [--postback URL]
                              [--purpose TEXT] [--test [--simulate OUTCOME]] [--json]
        countersign client tls CLIENT_ID …        (“countersign client tls --help” tells more)
@@ -32,6 +34,7 @@ Registers an app and prints its id and secrets, this once.
   --dpop                of an initiator: its tokens are bound to a key that it proves to hold (RFC 9449)
   --token-format FORMAT of an initiator: jwt (the default), or opaque, which only introspection tells of
   --scope WORDS         of an initiator: all it may ask for, in quotes, apart by spaces; openid if not given
+  --detail-types WORDS  of an initiator: types of authorization_details that it may ask for, apart by spaces
   --link USER_ID        of an initiator: a user it may ask (id or handle); may be given more than once
   --encryption-key FILE a public key (JWK) that tokens are encrypted to, so that only its owner can read them
   --redirect URL        where a browser is sent back after sign-in by way of it
@@ -58,6 +61,7 @@ export async function run(args: string[]): Promise<number> {
     dpop: { type: 'boolean' },
     'token-format': { type: 'string' },
     scope: { type: 'string' },
+    'detail-types': { type: 'string' },
     link: { type: 'string', multiple: true },
     notifier: { type: 'string' },
     'encryption-key': { type: 'string' },
@@ -108,6 +112,7 @@ export async function run(args: string[]): Promise<number> {
             boundBy: values.dpop ? 'dpop' : undefined,
             tokenFormat: values['token-format'],
             scope: values.scope,
+            detailTypes: values['detail-types'] === undefined ? undefined : scopeList(values['detail-types']),
             links: await Promise.all((values.link ?? []).map(idOf)),
           })
         : await registerClient(context, {
@@ -145,6 +150,7 @@ const INITIATOR_WORDS = [
   'dpop',
   'token-format',
   'scope',
+  'detail-types',
   'link',
 ] as const
 

@@ -30,9 +30,9 @@ import { redirectWith } from './redirect.ts'
 import { pendingRequest, requireOwnRequest, requirePending } from './review.ts'
 import { settle } from './settle.ts'
 import { noteApproval } from './standing.ts'
-import { deleteReviews, insertDecision, type TokenRequest, takeReview } from './store.ts'
+import { deleteReviews, insertDecision, type TokenRequest, takeReview, withheldInReview } from './store.ts'
 import { approvalText } from './summary.ts'
-import { termsOf } from './terms.ts'
+import { hasDetails, termsOf } from './terms.ts'
 
 export interface Decided {
   status: 'approved' | 'rejected'
@@ -60,7 +60,8 @@ export async function approveRequest(
   const challenge = challengeOf(credential)
   const { passkey, signCount } = await verifyAssertion(context, credential, challenge)
   if (passkey.userId !== userId) throw new Refusal('assertion_refused')
-  const prepared = await prepare(context, asked)
+  const withheld = hasDetails(asked) ? await withheldInReview(db, challenge) : '[]'
+  const prepared = await prepare(context, asked, JSON.parse(withheld))
 
   return db.transaction(async (tx) => {
     const at = now()
@@ -69,7 +70,9 @@ export async function approveRequest(
     const { request, client } = await pendingRequest(tx, userId, id, at)
     const review = await takeReview(tx, challenge, id, userId, at)
     if (!review) throw new Refusal('review_expired')
-    if (review.approval !== (await approvalText(tx, context, { request, client })))
+    if (
+      review.approval !== (await approvalText(tx, context, { request, client }, JSON.parse(review.withheld)))
+    )
       throw new Refusal('approval_changed')
     // What is encrypted to a key that was taken away meanwhile must not be sent.
     if (prepared && prepared.encryptionKey !== client.encryptionKey) throw new Refusal('approval_changed')
@@ -82,6 +85,7 @@ export async function approveRequest(
       decision: 'approved',
       channel: 'web',
       evidence: makeEvidence(context.site, { review, passkey, credential, decidedAt: at }),
+      withheld: review.withheld,
       decidedAt: at,
     })
     await recordEvent(tx, {
@@ -114,10 +118,14 @@ export interface Prepared {
  * Makes what an approval will hand over, before its transaction: encrypting waits for another thread, and meanwhile
  * nobody else could write. A test request hands over nothing; who comes for the result gets it when they come.
  */
-export async function prepare(context: RequestContext, request: TokenRequest): Promise<Prepared | undefined> {
+export async function prepare(
+  context: RequestContext,
+  request: TokenRequest,
+  withheld: readonly number[] = [],
+): Promise<Prepared | undefined> {
   if (request.delivery === 'none' || request.delivery === 'poll' || request.delivery === 'ping')
     return undefined
-  if (request.delivery === 'push') return preparePush(context, request)
+  if (request.delivery === 'push') return preparePush(context, request, withheld)
   const client = await clientById(context.db, request.clientId)
   const grant: Grant = {
     ...(client?.mode === 'test' ? { claims: testClaims(context.issuer) } : {}),
@@ -137,14 +145,18 @@ export async function prepare(context: RequestContext, request: TokenRequest): P
 }
 
 /** The ID Token of a push vouches for all that comes with it (CIBA Core 1.0 §10.3.1). */
-async function preparePush(context: RequestContext, request: TokenRequest): Promise<Prepared> {
+async function preparePush(
+  context: RequestContext,
+  request: TokenRequest,
+  withheld: readonly number[],
+): Promise<Prepared> {
   const at = context.now()
   const handle = handleOf(context.vault, request.id)
   const client = await clientById(context.db, request.clientId)
   const { token, idToken, scopes, family } = grantTokens(
     context.issuer,
     request,
-    { authTime: at, issuedAt: at, isTest: client?.mode === 'test' },
+    { authTime: at, issuedAt: at, isTest: client?.mode === 'test', withheld },
     await pushForm(context, request),
     (text, refreshToken) => ({
       at_hash: halfHash(text),
@@ -152,7 +164,8 @@ async function preparePush(context: RequestContext, request: TokenRequest): Prom
       ...(refreshToken ? { 'urn:openid:params:jwt:claim:rt_hash': halfHash(refreshToken) } : {}),
     }),
   )
-  const push = { handle, idToken, scopes, refreshToken: family?.refreshToken }
+  const details = token.grant.claims?.authorization_details
+  const push = { handle, idToken, scopes, details, refreshToken: family?.refreshToken }
   return { token, family, push, encryptionKey: client?.encryptionKey ?? null, encrypted: undefined }
 }
 

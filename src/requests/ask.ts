@@ -8,6 +8,7 @@ import type { Database } from '#store/database.ts'
 import { type User, userByHandle, userById } from '#users/store.ts'
 import { fitBindingMessage } from './binding-message.ts'
 import type { RequestContext } from './context.ts'
+import { readDetails } from './details.ts'
 import { bearerPlace, handleOf } from './handle.ts'
 import { openRequest } from './open.ts'
 import { isBlocked } from './standing.ts'
@@ -26,6 +27,8 @@ export interface InitiatorAsk {
   hint: Hint
   /** Words apart by spaces. */
   scope: string
+  /** JSON text of an array (RFC 9396 §2). */
+  details: string | undefined
   bindingMessage: string | undefined
   /** Seconds; as long as the operator says, if not given. */
   requestedExpiry: number | undefined
@@ -63,12 +66,16 @@ export interface AskContext extends RequestContext {
  * answered alike, after the same look-ups, and nobody is told: the answer is no phone book.
  *
  * @returns the handle by which the client comes for the result, and how long it is good, in seconds
- * @throws Refusal `scope_refused`, `binding_message_unfit`, `hint_unknown`, `too_many_open`, `asks_paused`, `idempotency_key_reused`
+ * @throws Refusal `scope_refused`, `details_refused`, `binding_message_unfit`, `hint_unknown`, `too_many_open`, `asks_paused`, `idempotency_key_reused`
  */
 export async function askUser(context: AskContext, ask: InitiatorAsk) {
-  const { now, vault, askRules } = context
+  const { now, vault, askRules, catalogue } = context
   const { client, initiator } = ask
   const scopes = requireScopes(ask.scope, initiator.scopes)
+  const details =
+    ask.details === undefined
+      ? []
+      : readDetails(ask.details, catalogue.details, scopeList(initiator.detailTypes))
   const bindingMessage = ask.bindingMessage === undefined ? null : fitBindingMessage(ask.bindingMessage)
   const user = await findLinked(context, ask.hint, client.id, scopes)
 
@@ -76,7 +83,7 @@ export async function askUser(context: AskContext, ask: InitiatorAsk) {
   const pushUrl = initiator.deliveryMode === 'push' ? initiator.notificationUrl : null
   const isRenewable = scopes.includes('offline_access') && askRules.renewableMs > 0
   const renewableMs = isRenewable ? askRules.renewableMs : null
-  const terms: Terms = { scopes, bindingMessage, pushUrl, renewableMs, dpopJkt: ask.dpopJkt ?? null }
+  const terms: Terms = { scopes, details, bindingMessage, pushUrl, renewableMs, dpopJkt: ask.dpopJkt ?? null }
   const asked = {
     client,
     userId: user.id,

@@ -14,7 +14,13 @@ export interface IssuedToken {
   expiresAt: number
   claims?: TokenClaims
   /** What a push of CIBA holds beyond the token. */
-  push?: { handle: string; idToken: string; scopes: string[]; refreshToken: string | undefined }
+  push?: {
+    handle: string
+    idToken: string
+    scopes: string[]
+    details: readonly object[] | undefined
+    refreshToken: string | undefined
+  }
 }
 
 /** That a request of an initiator is settled, without a token in it. */

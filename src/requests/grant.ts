@@ -12,6 +12,7 @@ import {
   type TokenForm,
   testClaims,
 } from '#tokens/issue.ts'
+import { grantedDetails } from './details.ts'
 import type { TokenRequest } from './store.ts'
 import { renewableUntil, termsOf } from './terms.ts'
 
@@ -24,12 +25,14 @@ export interface Granted {
   family: NewFamily | undefined
 }
 
-interface GrantTimes {
+interface Approved {
   /** When the user signed, in epoch milliseconds. */
   authTime: number
   issuedAt: number
   /** The approval was simulated. */
   isTest?: boolean
+  /** Numbers of the details that the user kept back. */
+  withheld?: readonly number[]
 }
 
 /**
@@ -41,12 +44,12 @@ interface GrantTimes {
 export function grantTokens(
   issuer: Issuer,
   request: TokenRequest,
-  { authTime, issuedAt, isTest = false }: GrantTimes,
+  { authTime, issuedAt, isTest = false, withheld = [] }: Approved,
   form: TokenForm,
   claimsOf?: (accessToken: string, refreshToken: string | undefined) => Record<string, string>,
 ): Granted {
   const { id: requestId, clientId, userId } = request
-  const { scopes, renewableMs } = termsOf(request)
+  const { scopes, details, renewableMs } = termsOf(request)
   // What the user was shown is the end of a token that is fetched at the last moment.
   const lifeMs = request.tokenExpiresAt - request.expiresAt
   const expiresAt = Math.min(issuedAt + lifeMs, request.tokenExpiresAt)
@@ -59,6 +62,7 @@ export function grantTokens(
     claims: {
       ...(isTest ? testClaims(issuer) : {}),
       scope: scopes.join(' '),
+      ...(details.length > 0 ? { authorization_details: grantedDetails(details, withheld) } : {}),
       auth_time: Math.floor(authTime / SECOND),
       acr: ACR,
     },

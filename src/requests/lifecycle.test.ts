@@ -8,7 +8,7 @@ import { DAY, HOUR, MINUTE } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import { jsonLog } from '#base/log.ts'
 import { createVault } from '#base/seal.ts'
-import { readCatalogue } from '#clients/catalogue.ts'
+import { readScopes } from '#clients/catalogue.ts'
 import { registerClient } from '#clients/register.ts'
 import type { Client } from '#clients/store.ts'
 import { createPolicy } from '#outbound/policy.ts'
@@ -473,7 +473,7 @@ async function setStage() {
       audience: site.origin,
       keys: await openSigningKeys({ db, now, vault, log: jsonLog(() => {}) }),
     },
-    catalogue: readCatalogue(),
+    catalogue: { scopes: readScopes(), details: new Map() },
     payloads: { upstox: upstoxPayload },
   }
   let people = 0

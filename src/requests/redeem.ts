@@ -18,8 +18,9 @@ import {
   type RequestHandle,
   requestInside,
   type TokenRequest,
+  withheldOf,
 } from './store.ts'
-import { termsOf } from './terms.ts'
+import { hasDetails, termsOf } from './terms.ts'
 
 export interface Poll {
   clientId: string
@@ -110,12 +111,15 @@ async function redeem(
   const now = context.now()
   await markRedeemed(tx, request.id, now)
   const client = await clientInside(tx, request.clientId)
-  const times = {
+  const approved = {
     authTime: request.settledAt ?? now,
     issuedAt: now,
     isTest: client?.mode === 'test',
+    withheld: hasDetails(request) ? JSON.parse(await withheldOf(tx, request.id)) : [],
   }
-  const granted = grantTokens(context.issuer, request, times, form, (text) => ({ at_hash: halfHash(text) }))
+  const granted = grantTokens(context.issuer, request, approved, form, (text) => ({
+    at_hash: halfHash(text),
+  }))
   await keepGranted(tx, granted)
   await recordEvent(tx, {
     kind: 'token_fetched',

@@ -8,9 +8,11 @@ import { transportsOf } from '#users/passkeys.ts'
 import { passkeysOfUser } from '#users/store.ts'
 import { webauthn } from '#users/webauthn.ts'
 import type { RequestContext } from './context.ts'
+import { requireWithheld } from './details.ts'
 import { stateAt } from './state.ts'
 import { insertReview, isReviewed, requestById, requestInside, type TokenRequest } from './store.ts'
 import { approvalChallenge, approvalText, newNonce } from './summary.ts'
+import { termsOf } from './terms.ts'
 
 /** A page that stood open for longer must read the request again. */
 const REVIEW_LIFE_MS = 10 * MINUTE
@@ -18,15 +20,22 @@ const REVIEW_LIFE_MS = 10 * MINUTE
 /**
  * Shows a request to its user: fixes what is shown, and asks their passkey to sign exactly that.
  *
- * @throws Refusal `request_not_found`, `request_settled`
+ * @param withholds numbers of the details that the user does not give
+ * @throws Refusal `request_not_found`, `request_settled`, `input_invalid`, `nothing_granted`
  */
-export async function reviewRequest(context: RequestContext, userId: string, id: string) {
+export async function reviewRequest(
+  context: RequestContext,
+  userId: string,
+  id: string,
+  withholds: readonly number[] = [],
+) {
   const { db, now, site } = context
   const passkeys = await passkeysOfUser(db, userId)
   const nonce = newNonce()
   const { approval, challenge } = await db.transaction(async (tx) => {
     const asked = await pendingRequest(tx, userId, id, now())
-    const approval = await approvalText(tx, context, asked)
+    const withheld = requireWithheld(termsOf(asked.request).details, withholds)
+    const approval = await approvalText(tx, context, asked, withheld)
     const challenge = approvalChallenge(approval, nonce)
     if (!(await isReviewed(tx, id))) {
       await noteOpened(tx, asked.request, now())
@@ -38,6 +47,7 @@ export async function reviewRequest(context: RequestContext, userId: string, id:
       userId,
       approval,
       nonce,
+      withheld: JSON.stringify(withheld),
       createdAt: now(),
       expiresAt: now() + REVIEW_LIFE_MS,
     })

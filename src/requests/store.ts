@@ -237,13 +237,15 @@ export interface ReviewRow {
   userId: string
   approval: string
   nonce: Uint8Array
+  /** JSON text of the numbers of the details that the user does not give. */
+  withheld: string
 }
 
 export const insertReview = (tx: Transaction, each: ReviewRow & { createdAt: number; expiresAt: number }) =>
   tx.run(sql`
-    insert into reviews (challenge, request_id, user_id, approval, nonce, created_at, expires_at)
+    insert into reviews (challenge, request_id, user_id, approval, nonce, withheld, created_at, expires_at)
     values (${each.challenge}, ${each.requestId}, ${each.userId}, ${each.approval}, ${each.nonce},
-            ${each.createdAt}, ${each.expiresAt})`)
+            ${each.withheld}, ${each.createdAt}, ${each.expiresAt})`)
 
 /** Whether a request that waits was opened before. */
 export const isReviewed = async (tx: Transaction, requestId: string): Promise<boolean> =>
@@ -260,7 +262,14 @@ export const takeReview = (
   tx.one<ReviewRow>(sql`
     delete from reviews
      where challenge = ${challenge} and request_id = ${requestId} and user_id = ${userId} and expires_at > ${now}
-    returning challenge, request_id, user_id, approval, nonce`)
+    returning challenge, request_id, user_id, approval, nonce, withheld`)
+
+/** What the one who signs this challenge keeps back; nothing, if there is no such review. */
+export async function withheldInReview(db: Database, challenge: string): Promise<string> {
+  const [review] = await db.read<{ withheld: string }>(sql`
+    select withheld from reviews where challenge = ${challenge}`)
+  return review?.withheld ?? '[]'
+}
 
 export const deleteReviews = (tx: Transaction, requestId: string) =>
   tx.run(sql`delete from reviews where request_id = ${requestId}`)
@@ -275,12 +284,22 @@ export const insertDecision = (
     decision: 'approved' | 'rejected'
     channel: string
     evidence: string | null
+    /** JSON text of the numbers of the details that the user did not give. */
+    withheld?: string
     decidedAt: number
   },
 ) =>
   tx.run(sql`
-    insert into decisions (request_id, user_id, decision, channel, evidence, decided_at)
-    values (${each.requestId}, ${each.userId}, ${each.decision}, ${each.channel}, ${each.evidence}, ${each.decidedAt})`)
+    insert into decisions (request_id, user_id, decision, channel, evidence, withheld, decided_at)
+    values (${each.requestId}, ${each.userId}, ${each.decision}, ${each.channel}, ${each.evidence},
+            ${each.withheld ?? '[]'}, ${each.decidedAt})`)
+
+/** What the user kept back of an approved request. */
+export async function withheldOf(tx: Transaction, requestId: string): Promise<string> {
+  const decision = await tx.one<{ withheld: string }>(sql`
+    select withheld from decisions where request_id = ${requestId}`)
+  return decision?.withheld ?? '[]'
+}
 
 export async function evidenceOf(
   db: Database,

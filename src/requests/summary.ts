@@ -5,19 +5,23 @@ import type { Client } from '#clients/store.ts'
 import type { Transaction } from '#store/database.ts'
 import { userInside } from '#users/store.ts'
 import type { RequestContext } from './context.ts'
+import { shownDetails } from './details.ts'
 import type { TokenRequest } from './store.ts'
 import { renewableUntil, termsOf } from './terms.ts'
 
 /**
  * What a user is shown of a request, and so what they sign: every field that the decision rests on, in the one spelling
  * of RFC 8785. The page renders these fields alone; a change of any of them after display voids the approval.
+ *
+ * @param withheld numbers of the details that the user does not give
  */
 export async function approvalText(
   tx: Transaction,
   { catalogue }: Pick<RequestContext, 'catalogue'>,
   { request, client }: { request: TokenRequest; client: Client },
+  withheld: readonly number[] = [],
 ): Promise<string> {
-  const { scopes, bindingMessage, pushUrl } = termsOf(request)
+  const { scopes, details, bindingMessage, pushUrl } = termsOf(request)
   return canonicalJson({
     v: 1,
     decision: 'approve',
@@ -32,6 +36,7 @@ export async function approvalText(
       texts,
       dangerous: isDangerous,
     })),
+    authorization_details: shownDetails(details, catalogue.details, withheld),
     binding_message: bindingMessage,
     reason: request.reason,
     from: request.address,

@@ -1,8 +1,11 @@
+import type { Detail } from './details.ts'
 import type { TokenRequest } from './store.ts'
 
 /** What a client asks for, where it does not ask for everything. Kept as JSON with the request, and never changed. */
 export interface Terms {
   scopes: string[]
+  /** What is asked for beyond them, each in words of its own (RFC 9396). */
+  details: Detail[]
   /** Shown by the client too, so that a person can see that both mean the same (CIBA Core 1.0 §7.1). */
   bindingMessage: string | null
   /** Where the tokens are pushed to; null where the client comes for them. */
@@ -15,6 +18,7 @@ export interface Terms {
 
 const EVERYTHING: Terms = {
   scopes: [],
+  details: [],
   bindingMessage: null,
   pushUrl: null,
   renewableMs: null,
@@ -29,3 +33,5 @@ export function renewableUntil(request: Pick<TokenRequest, 'terms' | 'expiresAt'
   const { renewableMs } = termsOf(request)
   return renewableMs === null ? null : request.expiresAt + renewableMs
 }
+export const hasDetails = (request: Pick<TokenRequest, 'terms'>): boolean =>
+  termsOf(request).details.length > 0

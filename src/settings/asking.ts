@@ -4,6 +4,7 @@ import {
   cibaProfile,
   count,
   daily,
+  detailTypes,
   duration,
   durationOrNone,
   flag,
@@ -121,6 +122,15 @@ export const asking = {
     about:
       'Scopes in words, as users read them: JSON, or the path of a file of it. By scope a sentence, or one by language; "dangerous" marks those that can do harm.',
     example: '{"orders": {"en": "Place and cancel orders", "dangerous": true}}',
+  }),
+  detailTypes: always({
+    env: 'AUTHORIZATION_DETAILS',
+    parse: detailTypes,
+    fallback: '{}',
+    about:
+      'Types of authorization_details that clients of CIBA may ask for, in words: JSON, or the path of a file of it. By type its sentence by language, "dangerous", and its "fields". See docs/ciba.md.',
+    example:
+      '{"payment": {"en": "Make one payment", "dangerous": true, "fields": {"amount": {"en": "Amount", "required": true}}}}',
   }),
   linkHandles: always({
     env: 'LINK_HANDLES',

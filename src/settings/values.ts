@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { Temporal } from 'temporal-polyfill'
 import { DAY, HOUR, MINUTE, SECOND } from '#base/clock.ts'
-import { type Catalogue, readCatalogue } from '#clients/catalogue.ts'
+import { readScopes, type Scopes } from '#clients/catalogue.ts'
+import { type DetailTypes, readDetailTypes } from '#clients/detail-types.ts'
 import type { ListenRule } from '#deliveries/listen.ts'
 import type { ProofRule } from '#deliveries/proof.ts'
 import type { Window } from '#http/limits.ts'
@@ -58,9 +59,16 @@ export function linkHandles(given: string): 'hidden' | 'accepted' | 'told' {
 }
 
 /** JSON as it stands, or the path of a file of it. */
-export function scopeCatalogue(given: string): Catalogue {
-  return readCatalogue(given.trimStart().startsWith('{') ? given : fileAt(given))
+export function scopeCatalogue(given: string): Scopes {
+  return readScopes(jsonOrFile(given))
 }
+
+/** The same. */
+export function detailTypes(given: string): DetailTypes {
+  return readDetailTypes(jsonOrFile(given))
+}
+
+const jsonOrFile = (given: string) => (given.trimStart().startsWith('{') ? given : fileAt(given))
 
 function fileAt(path: string): string {
   try {

@@ -29,6 +29,8 @@ export interface TokenClaims {
   /** In place of the server's own audience. */
   aud?: string | string[]
   scope?: string
+  /** What was granted in detail (RFC 9396 §9.1). */
+  authorization_details?: readonly object[]
   /** When the user authenticated, in epoch seconds. */
   auth_time?: number
   acr?: string

@@ -7,7 +7,7 @@ import { compactDecrypt } from 'jose'
 import { Webhook } from 'standardwebhooks'
 import { jsonLog } from '#base/log.ts'
 import { createVault } from '#base/seal.ts'
-import { readCatalogue } from '#clients/catalogue.ts'
+import { readScopes } from '#clients/catalogue.ts'
 import { upstoxPayload } from '#protocols/upstox/payload.ts'
 import { approveRequest } from '#requests/approve.ts'
 import type { Transaction } from '#store/database.ts'
@@ -151,7 +151,7 @@ for (const [what, change] of [
       vault,
       site: { origin: server.origin, rpId: 'localhost' },
       issuer: { issuer: server.origin, audience: server.origin, keys },
-      catalogue: readCatalogue(),
+      catalogue: { scopes: readScopes(), details: new Map() },
       payloads: { upstox: upstoxPayload },
     }
     await assert.rejects(approveRequest(context, person.userId, id, credential as never, null), {

@@ -37,7 +37,7 @@ export async function approve(id: string, shown: Shown, isRenewed = false): Prom
     return await post<Decision>(`/v1/me/requests/${id}/approve`, { credential })
   } catch (error) {
     if (!isStale(error) || isRenewed) throw error
-    const fresh = await takeReview(id)
+    const fresh = await takeReview(id, shown.withheld)
     if (fresh.text !== shown.text || error.problem.code === 'approval_changed') throw new Changed(fresh)
     // The review was only too old. What it says is the same, so the passkey is asked again and nobody reads twice.
     return approve(id, fresh, true)

@@ -5,15 +5,19 @@ import { Heading } from '../ui/heading.tsx'
 import { Scopes } from '../ui/scopes.tsx'
 import { rich, t } from '../ui/text.ts'
 import { Destination } from './destination.tsx'
+import { Details } from './details.tsx'
 
 interface Props {
   approval: Approval
   /** What came before; it is not part of what is signed. */
   history: Pick<RequestDetail, 'approvals_before' | 'last_approved_at'>
+  /** Asks for the text without some of its details. */
+  onWithhold: (withheld: number[]) => void
+  isBusy: boolean
 }
 
 /** The request as it is signed: who asks, what it gets, for how long, where it goes, why, and from where. */
-export function Letter({ approval, history }: Props) {
+export function Letter({ approval, history, onWithhold, isBusy }: Props) {
   const {
     client_name,
     scopes,
@@ -24,6 +28,7 @@ export function Letter({ approval, history }: Props) {
     token_expires_at,
     renewable_until,
   } = approval
+  const details = approval.authorization_details
   return (
     <>
       <Heading title={t('request.title', { app: client_name })}>
@@ -35,6 +40,11 @@ export function Letter({ approval, history }: Props) {
         <Line label={t('request.what')}>
           {scopes.length ? <Scopes scopes={scopes} /> : t('request.fullAccess')}
         </Line>
+        {details.length > 0 && (
+          <Line label={t('request.details')}>
+            <Details details={details} onWithhold={onWithhold} isBusy={isBusy} />
+          </Line>
+        )}
         <Line label={t('request.howLong')}>
           {t('request.until', {
             ends: when(token_expires_at),

@@ -1,5 +1,5 @@
 import { WebAuthnAbortService } from '@simplewebauthn/browser'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { RequestDetail } from '../../src/api/contract.ts'
 import { useAction } from '../ui/action.ts'
 import { Button } from '../ui/button.tsx'
@@ -27,7 +27,8 @@ export function PendingRequest({ request, timeLeft, onDecided, onSettled }: Prop
   const [shown, setShown] = useState<Shown>()
   const [hasChanged, setChanged] = useState(false)
 
-  const open = useAction(() => takeReview(request.id).then(setShown).catch(unlessSettled))
+  const withheld = useRef<number[]>([])
+  const open = useAction(() => takeReview(request.id, withheld.current).then(setShown).catch(unlessSettled))
   const approval = useAction(() =>
     shown
       ? approve(request.id, shown).then(onDecided).catch(readAgain).catch(unlessSettled)
@@ -52,8 +53,14 @@ export function PendingRequest({ request, timeLeft, onDecided, onSettled }: Prop
     setChanged(true)
   }
 
+  // Another part of it is another text to sign.
+  function keepBack(numbers: number[]) {
+    withheld.current = numbers
+    open.run()
+  }
+
   const isArmed = useArmed(shown?.text ?? '')
-  const failure = approval.error ?? rejection.error
+  const failure = approval.error ?? rejection.error ?? (shown && open.error)
   if (open.error instanceof Altered || failure instanceof Altered) return <AlteredRequest />
   if (!shown) return open.error === undefined ? <Skeleton /> : <Failure error={open.error} retry={open.run} />
 
@@ -64,14 +71,19 @@ export function PendingRequest({ request, timeLeft, onDecided, onSettled }: Prop
           {t('request.changed')}
         </p>
       )}
-      <Letter approval={shown.approval} history={request} />
+      <Letter approval={shown.approval} history={request} onWithhold={keepBack} isBusy={open.isBusy} />
       <TimeLeft ms={timeLeft} />
       <Failure error={failure} />
       <div class="pair decide">
         <Button isBusy={rejection.isBusy} onClick={rejection.run}>
           {t('request.reject')}
         </Button>
-        <Button kind="primary" isBusy={approval.isBusy} isDisabled={!isArmed} onClick={approval.run}>
+        <Button
+          kind="primary"
+          isBusy={approval.isBusy}
+          isDisabled={!isArmed || open.isBusy}
+          onClick={approval.run}
+        >
           {t('request.approve')}
         </Button>
       </div>

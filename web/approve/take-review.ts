@@ -6,6 +6,8 @@ import { challengeOf } from './challenge.ts'
 export interface Shown {
   approval: Approval
   text: string
+  /** Numbers of the details that are kept back. */
+  withheld: number[]
   options: Review['options']
 }
 
@@ -19,12 +21,12 @@ export class Altered extends Error {
  *
  * @throws Altered when the challenge is not the one of this text, or the text is about something else
  */
-export async function takeReview(requestId: string): Promise<Shown> {
-  const review = await post<Review>(`/v1/me/requests/${requestId}/review`)
+export async function takeReview(requestId: string, withheld: number[] = []): Promise<Shown> {
+  const review = await post<Review>(`/v1/me/requests/${requestId}/review`, { withheld })
   if ((await challengeOf(review)) !== review.options.challenge) throw new Altered()
 
   const approval = JSON.parse(review.approval) as Approval
   const isOurs = approval.v === 1 && approval.decision === 'approve' && approval.request_id === requestId
   if (!isOurs) throw new Altered()
-  return { approval, text: review.approval, options: review.options }
+  return { approval, text: review.approval, withheld, options: review.options }
 }

@@ -39,6 +39,7 @@ async function readAsk(
     initiator,
     hint: await readHint(issuer, client.id, form),
     scope,
+    details: form.get('authorization_details'),
     bindingMessage: form.get('binding_message'),
     requestedExpiry: readExpiry(form.get('requested_expiry')),
     bearer: readBearer(initiator.deliveryMode, form.get('client_notification_token')),

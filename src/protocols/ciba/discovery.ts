@@ -8,7 +8,7 @@ import type { CibaContext } from './routes.ts'
 import { CIBA_GRANT, REFRESH_GRANT } from './token.ts'
 
 /** What this server can do (OpenID Connect Discovery 1.0 §4, RFC 8414 §3), and the keys that its tokens are signed with. */
-export function discoveryRoutes(server: Server, { site, issuer, profile, askRules }: CibaContext) {
+export function discoveryRoutes(server: Server, { site, issuer, profile, askRules, catalogue }: CibaContext) {
   const { renewableMs } = askRules
   const { modes, authMethods } = allowedBy(profile)
   const metadata = () => ({
@@ -28,6 +28,9 @@ export function discoveryRoutes(server: Server, { site, issuer, profile, askRule
     grant_types_supported: [CIBA_GRANT, ...(renewableMs > 0 ? [REFRESH_GRANT] : [])],
     // No address that a browser is sent to belongs to this protocol.
     response_types_supported: [],
+    ...(catalogue.details.size > 0
+      ? { authorization_details_types_supported: [...catalogue.details.keys()] }
+      : {}),
     scopes_supported: ['openid', ...(renewableMs > 0 ? ['offline_access'] : [])],
     subject_types_supported: ['public'],
     token_endpoint_auth_methods_supported: authMethods,

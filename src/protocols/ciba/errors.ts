@@ -11,6 +11,7 @@ const CODES: Partial<Record<Trouble['code'], [status: number, error: string]>> =
   client_not_initiator: [400, 'unauthorized_client'],
   client_rejected: [400, 'unauthorized_client'],
   client_under_review: [400, 'unauthorized_client'],
+  details_refused: [400, 'invalid_authorization_details'],
   handle_unknown: [400, 'invalid_grant'],
   hint_unknown: [400, 'unknown_user_id'],
   poll_too_soon: [400, 'slow_down'],

@@ -12,6 +12,7 @@ export function cibaPayload({ accessToken, issuedAt, expiresAt, claims, push }: 
     id_token: push.idToken,
     ...(push.refreshToken ? { refresh_token: push.refreshToken } : {}),
     scope: push.scopes.join(' '),
+    ...(push.details ? { authorization_details: push.details } : {}),
   })
 }
 

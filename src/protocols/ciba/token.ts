@@ -75,4 +75,8 @@ const tokenAnswer = ({ text, grant }: NewToken) => ({
   token_type: tokenTypeOf(grant.claims),
   expires_in: Math.floor((grant.expiresAt - grant.issuedAt) / 1_000),
   scope: grant.claims?.scope ?? '',
+  // What was granted, not what was asked (RFC 9396 §7).
+  ...(grant.claims?.authorization_details
+    ? { authorization_details: grant.claims.authorization_details }
+    : {}),
 })

@@ -181,6 +181,10 @@ create table initiators (
   -- Words apart by spaces.
   scopes text collate "C" not null,
   request_alg text collate "C",
+  -- Types of authorization_details that it may ask for, apart by spaces (RFC 9396 §10).
+  detail_types text not null,
+  -- Its users type a code that it shows them.
+  requires_match_code bigint not null check (requires_match_code in (0, 1)),
   takes_user_code bigint not null check (takes_user_code in (0, 1)),
   token_format text collate "C" not null check (token_format in ('jwt', 'opaque')),
   -- To what its tokens must be bound; null where it may choose.
@@ -289,6 +293,8 @@ create table reviews (
   user_id text collate "C" not null,
   approval text collate "C" not null,
   nonce bytea not null check (length(nonce) = 32),
+  -- JSON: numbers of the details that the user does not give.
+  withheld text not null,
   created_at bigint not null,
   expires_at bigint not null
 );
@@ -300,6 +306,8 @@ create table decisions (
   decision text collate "C" not null check (decision in ('approved', 'rejected')),
   channel text collate "C" not null,
   evidence text collate "C",
+  -- JSON: numbers of the details that the user did not give.
+  withheld text not null,
   decided_at bigint not null,
   check ((decision = 'approved') = (evidence is not null))
 );

@@ -180,6 +180,10 @@ create table initiators (
   -- Words apart by spaces.
   scopes text not null,
   request_alg text,
+  -- Types of authorization_details that it may ask for, apart by spaces (RFC 9396 §10).
+  detail_types text not null,
+  -- Its users type a code that it shows them.
+  requires_match_code integer not null check (requires_match_code in (0, 1)),
   takes_user_code integer not null check (takes_user_code in (0, 1)),
   token_format text not null check (token_format in ('jwt', 'opaque')),
   -- To what its tokens must be bound; null where it may choose.
@@ -288,6 +292,8 @@ create table reviews (
   user_id text not null,
   approval text not null,
   nonce blob not null check (length(nonce) = 32),
+  -- JSON: numbers of the details that the user does not give.
+  withheld text not null,
   created_at integer not null,
   expires_at integer not null
 ) strict, without rowid;
@@ -299,6 +305,8 @@ create table decisions (
   decision text not null check (decision in ('approved', 'rejected')),
   channel text not null,
   evidence text,
+  -- JSON: numbers of the details that the user did not give.
+  withheld text not null,
   decided_at integer not null,
   check ((decision = 'approved') = (evidence is not null))
 ) strict, without rowid;
