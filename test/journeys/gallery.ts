@@ -2,8 +2,17 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { startBrowser } from '../support/browser.ts'
+import { WORDED } from './asked.ts'
 import { startStage } from './stage.ts'
-import { doorStates, type Look, pageStates, requestStates, TOLERATED, troubleStates } from './states.ts'
+import {
+  askedStates,
+  doorStates,
+  type Look,
+  pageStates,
+  requestStates,
+  TOLERATED,
+  troubleStates,
+} from './states.ts'
 
 const FOLDER = new URL('../../gallery/', import.meta.url)
 const WIDTHS = [320, 1280]
@@ -15,10 +24,10 @@ const browser = await startBrowser()
 const found = new Map<string, string[]>()
 
 for (const locale of ['en-IN', 'hi-IN']) {
-  for (const visit of [requestStates, troubleStates, pageStates, doorStates]) {
+  for (const visit of [requestStates, askedStates, troubleStates, pageStates, doorStates]) {
     test(`${visit.name}, ${locale}`, async () => {
       const device = { locale, tolerates: TOLERATED }
-      await using stage = await startStage(browser, { device })
+      await using stage = await startStage(browser, { env: WORDED, device })
       if (visit === doorStates) await doorStates(stage, takerOf(locale), device)
       else await visit(stage, takerOf(locale))
       await writeFile(new URL('index.html', FOLDER), index())

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core'
 import type { Device } from '../support/browser.ts'
+import { inDetail, linkedApp, PAYMENT, STATEMENTS } from './asked.ts'
 import type { startStage } from './stage.ts'
 
 type Stage = Awaited<ReturnType<typeof startStage>>
@@ -50,6 +51,21 @@ export async function requestStates(stage: Stage, look: Look) {
   await open('/r/req_00000000000000000000000000000000')
   await page.locator('main .failure').waitFor()
   await look(page, 'request, not there')
+}
+
+/** What an app that asks many users may ask, as it is read and decided. The stage speaks the words of `WORDED`. */
+export async function askedStates(stage: Stage, look: Look) {
+  const { device } = stage
+  const app = await linkedApp(stage)
+  const { requestId } = await app.ask({
+    ...inDetail(PAYMENT, STATEMENTS),
+    binding_message: 'Electricity bill, March: 12.50 €',
+  })
+  await show(device, requestId)
+  await look(device.page, 'request, in detail')
+  await device.page.locator('.tick input').first().uncheck()
+  await device.page.locator('.tick input:enabled:not(:checked)').waitFor()
+  await look(device.page, 'request, in part')
 }
 
 /** What goes wrong around a request. */

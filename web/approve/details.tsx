@@ -4,16 +4,19 @@ import { Words } from '../ui/words.tsx'
 
 interface Props {
   details: DetailCard[]
-  /** Asks for the text without these, by their numbers. */
+  /** Numbers of those that are kept back, or are about to be. */
+  withheld: number[]
+  /** Asks for the text without these. */
   onWithhold: (withheld: number[]) => void
   isBusy: boolean
 }
 
 /** What is asked for in detail. Of several each can be kept back; to keep all of them back is to reject. */
-export function Details({ details, onWithhold, isBusy }: Props) {
-  const isOnlyOne = details.filter(({ granted }) => granted).length === 1
+export function Details({ details, withheld, onWithhold, isBusy }: Props) {
+  const isOnlyOne = details.length - withheld.length === 1
+  const isGiven = (number: number) => !withheld.includes(number)
   const toggle = (number: number) =>
-    onWithhold(details.flatMap(({ granted }, i) => ((i === number) === granted ? [i] : [])))
+    onWithhold(isGiven(number) ? [...withheld, number] : withheld.filter((each) => each !== number))
   return (
     <>
       {details.length > 1 && <p class="quiet">{t('request.untick')}</p>}
@@ -24,8 +27,8 @@ export function Details({ details, onWithhold, isBusy }: Props) {
               <label class="tick">
                 <input
                   type="checkbox"
-                  checked={each.granted}
-                  disabled={isBusy || (each.granted && isOnlyOne)}
+                  checked={isGiven(i)}
+                  disabled={isBusy || (isGiven(i) && isOnlyOne)}
                   onChange={() => toggle(i)}
                 />
                 <span>

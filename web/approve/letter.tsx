@@ -1,4 +1,4 @@
-import type { ComponentChildren } from 'preact'
+import type { ComponentChildren, ComponentProps } from 'preact'
 import type { Approval, RequestDetail } from '../../src/api/contract.ts'
 import { span, when } from '../ui/format.ts'
 import { Heading } from '../ui/heading.tsx'
@@ -11,13 +11,12 @@ interface Props {
   approval: Approval
   /** What came before; it is not part of what is signed. */
   history: Pick<RequestDetail, 'approvals_before' | 'last_approved_at'>
-  /** Asks for the text without some of its details. */
-  onWithhold: (withheld: number[]) => void
-  isBusy: boolean
+  /** Which of its details are kept back, and how another part of them is asked for. */
+  part: Omit<ComponentProps<typeof Details>, 'details'>
 }
 
 /** The request as it is signed: who asks, what it gets, for how long, where it goes, why, and from where. */
-export function Letter({ approval, history, onWithhold, isBusy }: Props) {
+export function Letter({ approval, history, part }: Props) {
   const {
     client_name,
     scopes,
@@ -42,7 +41,7 @@ export function Letter({ approval, history, onWithhold, isBusy }: Props) {
         </Line>
         {details.length > 0 && (
           <Line label={t('request.details')}>
-            <Details details={details} onWithhold={onWithhold} isBusy={isBusy} />
+            <Details details={details} {...part} />
           </Line>
         )}
         <Line label={t('request.howLong')}>

@@ -27,8 +27,8 @@ export function PendingRequest({ request, timeLeft, onDecided, onSettled }: Prop
   const [shown, setShown] = useState<Shown>()
   const [hasChanged, setChanged] = useState(false)
 
-  const withheld = useRef<number[]>([])
-  const open = useAction(() => takeReview(request.id, withheld.current).then(setShown).catch(unlessSettled))
+  const wanted = useRef<number[]>([])
+  const open = useAction(() => takeReview(request.id, wanted.current).then(setShown).catch(unlessSettled))
   const approval = useAction(() =>
     shown
       ? approve(request.id, shown).then(onDecided).catch(readAgain).catch(unlessSettled)
@@ -54,8 +54,8 @@ export function PendingRequest({ request, timeLeft, onDecided, onSettled }: Prop
   }
 
   // Another part of it is another text to sign.
-  function keepBack(numbers: number[]) {
-    withheld.current = numbers
+  function keepBack(withheld: number[]) {
+    wanted.current = withheld
     open.run()
   }
 
@@ -71,7 +71,15 @@ export function PendingRequest({ request, timeLeft, onDecided, onSettled }: Prop
           {t('request.changed')}
         </p>
       )}
-      <Letter approval={shown.approval} history={request} onWithhold={keepBack} isBusy={open.isBusy} />
+      <Letter
+        approval={shown.approval}
+        history={request}
+        part={{
+          withheld: open.isBusy ? wanted.current : shown.withheld,
+          onWithhold: keepBack,
+          isBusy: open.isBusy,
+        }}
+      />
       <TimeLeft ms={timeLeft} />
       <Failure error={failure} />
       <div class="pair decide">

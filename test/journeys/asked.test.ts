@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { decodeJwt } from 'jose'
+import { startBrowser } from '../support/browser.ts'
+import { inDetail, linkedApp, PAYMENT, STATEMENTS, WORDED } from './asked.ts'
+import { approve, letterOf, read, startStage } from './stage.ts'
+
+const browser = await startBrowser()
+
+test('what is asked is read in words, and of two details the one that is left is granted', async () => {
+  await using stage = await startStage(browser, { env: WORDED })
+  const { page } = stage.device
+  const app = await linkedApp(stage)
+  const { requestId, auth_req_id } = await app.ask(inDetail(PAYMENT, STATEMENTS))
+  await read(stage.device, requestId)
+  const { 'What it gets': what, 'In detail': details = '' } = await letterOf(page)
+  assert.deepEqual(what?.split('\n'), [
+    'Can do harm: Move money out of your account',
+    'See your accounts and what is on them',
+    'Not explained by whoever runs this server: reports:model',
+    'Know that it was you who approved, and when',
+  ])
+  for (const words of [
+    'Can do harm: Make one payment',
+    'Amount\n12.50',
+    'To\nKöln Strom GmbH',
+    'Read statements',
+    'Months back\n12',
+    'Of closed accounts too\nNo',
+    'Of\nSavings, Joint account',
+  ]) {
+    assert.ok(details.includes(words), `“${words}” in ${details}`)
+  }
+
+  const ticks = page.getByRole('checkbox')
+  const fresh = page.waitForResponse((answer) => answer.url().endsWith('/review'))
+  await ticks.nth(0).uncheck()
+  await fresh
+  // The last one stays: to give nothing is to reject.
+  await page.locator('.tick input:enabled:not(:checked)').waitFor()
+  assert.deepEqual([await ticks.nth(0).isChecked(), await ticks.nth(1).isChecked()], [false, true])
+  await approve(stage.device)
+
+  const tokens = (await (await app.calls.poll(app.client, auth_req_id)).json()) as { access_token: string }
+  assert.deepEqual(decodeJwt(tokens.access_token).authorization_details, [STATEMENTS])
+})
