@@ -44,7 +44,7 @@ export async function call(fetch: Fetch, url: string, { signal, ...init }: Call 
   } catch (cause) {
     signal?.throwIfAborted()
     if (cause instanceof CountersignError) throw cause
-    return fail('unreachable', `No answer from ${new URL(url).host}.`, { cause })
+    return fail('unreachable', `No answer from ${url}.`, { cause })
   }
 }
 

@@ -34,21 +34,23 @@ export async function waitFor<T>(
   let faults = 0
   try {
     for (;;) {
-      const sentAt = Date.now()
-      const holdS = Math.min(HOLD_S, Math.max(0, Math.floor((stopAt - sentAt) / 1_000)))
+      const holdS = Math.min(HOLD_S, Math.max(0, Math.floor((stopAt - Date.now()) / 1_000)))
       const seen = await look({ prefer: `wait=${holdS}` }, both).catch((fault: unknown) => {
         if (fault instanceof CountersignError && fault.code === 'unreachable') return fault
         throw fault
       })
       if (Array.isArray(seen)) return seen[0]
-      if (seen instanceof CountersignError) faults += 1
-      else {
+      let gap = interval
+      if ('code' in seen) {
+        faults += 1
+        gap = Math.max(gap, Math.min(30_000, 250 * 2 ** faults))
+      } else {
         faults = 0
         if (seen.body.error === 'slow_down') interval += SLOW_DOWN_MS
+        gap = seen.sentAt + interval - Date.now()
         onPending?.()
       }
-      const gap = faults && Math.min(30_000, 250 * 2 ** faults)
-      await pause(Math.max(sentAt + interval - Date.now(), seen.retryAfterMs ?? 0, gap), both)
+      await pause(Math.max(gap, seen.retryAfterMs ?? 0), both)
     }
   } catch (fault) {
     signal?.throwIfAborted()
