@@ -59,7 +59,7 @@ function Form({ card, reload }: { card: NoticeSettingsCard; reload: () => Promis
         <QuietHours quiet={quiet} onChange={setQuiet} />
         <Choice label={t('telling.language')} value={language} onChange={setLanguage}>
           <option value="">{t('telling.language.device')}</option>
-          {languages.map(([code, name]) => (
+          {languages().map(([code, name]) => (
             <option key={code} value={code} lang={code}>
               {name}
             </option>

@@ -1,15 +1,17 @@
 import { render } from 'preact'
 import lazy, { ErrorBoundary } from 'preact-iso/lazy'
 import { LocationProvider, Route, Router } from 'preact-iso/router'
-import { get, keepEarly, post } from '../ui/api.ts'
+import { arrived } from '../ui/api.ts'
 import { goTo, safePath } from '../ui/navigate.ts'
-import { chooseLanguage, moreTexts } from '../ui/text.ts'
+import { moreTexts } from '../ui/text.ts'
 import { AuthorizePage } from './authorize.tsx'
+import { isInLanguage, opened } from './early.ts'
 import { HistoryPage } from './history.tsx'
 import { InboxPage } from './inbox.tsx'
 import { NotFoundPage } from './not-found.tsx'
 import { RequestPage } from './request.tsx'
 import { SignInPage } from './sign-in.tsx'
+import { reviewEarly } from './take-review.ts'
 import { TokensPage } from './tokens.tsx'
 
 // The first load is for reading and deciding, on a cheap phone; these pages are opened seldom, and fetched then.
@@ -69,14 +71,15 @@ function Pages() {
   )
 }
 
+/** As long as a skeleton stays unseen. */
+const A_MOMENT_MS = 300
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+const inHand = (id: string) => Promise.all([arrived(`/v1/me/requests/${id}`), reviewEarly(id)])
+
 // A tap on a notice while a page is open: the worker names the request, and this page opens it.
 navigator.serviceWorker?.addEventListener('message', ({ data }) => goTo(safePath(data?.open)))
 
-const [, opened] = /^\/r\/([\w-]+)$/.exec(location.pathname) ?? []
-if (opened) {
-  const path = `/v1/me/requests/${opened}`
-  keepEarly(path, get(path))
-  keepEarly(`${path}/review`, post(`${path}/review`))
-}
-await chooseLanguage()
+// What is there in a moment is drawn at once, and not first without it.
+if (opened) await Promise.race([inHand(opened), pause(A_MOMENT_MS)])
+await isInLanguage
 render(<Pages />, document.getElementById('app') as HTMLElement)

@@ -10,7 +10,7 @@ import { t } from '../ui/text.ts'
 import { AlteredRequest } from './altered.tsx'
 import { approve, Changed, type Decision, isSettled, reject, reportAndBlock } from './decide.ts'
 import { Letter } from './letter.tsx'
-import { Altered, type Shown, takeReview } from './take-review.ts'
+import { Altered, reviewInHand, takeReview } from './take-review.ts'
 import { TimeLeft } from './time-left.tsx'
 import { useArmed } from './use-armed.ts'
 
@@ -24,7 +24,7 @@ interface Props {
 
 /** A request that waits: read it, then reject or approve. */
 export function PendingRequest({ request, timeLeft, onDecided, onSettled }: Props) {
-  const [shown, setShown] = useState<Shown>()
+  const [shown, setShown] = useState(() => reviewInHand(request.id))
   const [hasChanged, setChanged] = useState(false)
 
   const wanted = useRef<number[]>([])
@@ -37,7 +37,7 @@ export function PendingRequest({ request, timeLeft, onDecided, onSettled }: Prop
   const rejection = useAction(() => reject(request.id).then(onDecided).catch(unlessSettled))
 
   useEffect(() => {
-    open.run()
+    if (!shown) open.run()
     // Decided elsewhere while the passkey was being asked for: its prompt goes too.
     return () => WebAuthnAbortService.cancelCeremony()
   }, [])

@@ -16,6 +16,25 @@ export class Altered extends Error {
   override readonly name = 'Altered'
 }
 
+let early: { id: string; shown: Shown } | undefined
+
+/** Opens the request that the document was opened for, before its page is drawn. What stands against it is told there. */
+export async function reviewEarly(id: string) {
+  await takeReview(id).then(
+    (shown) => {
+      early = { id, shown }
+    },
+    () => {},
+  )
+}
+
+/** What was opened early and is there by now, once. */
+export function reviewInHand(id: string): Shown | undefined {
+  const known = early?.id === id ? early.shown : undefined
+  early = undefined
+  return known
+}
+
 /**
  * Opens a request for decision.
  *

@@ -24,18 +24,36 @@ export const removeWith = (path: string, body: object) => call<void>('DELETE', p
 /** The same call may well be answered in a moment: the network was away, or the server was starting. */
 export const isPassing = (error: unknown) => !(error instanceof ApiProblem) || error.problem.status >= 500
 
-const early = new Map<string, Promise<unknown>>()
+const early = new Map<string, { answer: Promise<unknown>; data?: unknown }>()
 
-/** Keeps what the first page will ask for, asked while its texts are still on their way: on a far network each wait is long. */
+/** Keeps what the first page will ask for, asked while its code is still on the way. */
 export function keepEarly(path: string, answer: Promise<unknown>) {
-  answer.catch(() => {})
-  early.set(path, answer)
+  const kept: { answer: Promise<unknown>; data?: unknown } = { answer }
+  early.set(path, kept)
+  answer.then(
+    (data) => {
+      kept.data = data
+    },
+    () => {},
+  )
+}
+
+/** Resolves once what was asked early is there, or has failed. */
+export const arrived = (path: string): Promise<unknown> =>
+  early.get(path)?.answer.catch(() => {}) ?? Promise.resolve()
+
+/** What was asked early and is there by now, once: a page that has it draws itself once, and not first without it. */
+export function inHand<T>(path: string): T | undefined {
+  const data = early.get(path)?.data as T | undefined
+  if (data !== undefined) early.delete(path)
+  return data
 }
 
 async function call<T>(method: string, path: string, body?: object): Promise<T> {
-  const kept = early.get(path) as Promise<T>
+  const kept = early.get(path)?.answer as Promise<T> | undefined
+  early.delete(path)
   // It is taken once. If it was a no, the page asks again and hears it in its own language.
-  if (early.delete(path)) return kept.catch(() => call<T>(method, path, body))
+  if (kept) return kept.catch(() => call<T>(method, path, body))
   const response = await fetch(path, {
     method,
     credentials: 'same-origin',

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
-import { get, isPassing } from './api.ts'
+import { get, inHand, isPassing } from './api.ts'
 import { Failure } from './failure.tsx'
 import { readAgainSoon, useLive } from './live.ts'
 import { Skeleton } from './skeleton.tsx'
@@ -13,7 +13,11 @@ export interface Loading<T> {
 
 /** What the server says at `path`, kept fresh while it is shown. */
 export function useLoad<T>(path: string): Loading<T> {
-  const [state, setState] = useState<{ data?: T; error?: unknown }>({})
+  const [state, setState] = useState<{ data?: T; error?: unknown }>(() => {
+    const data = inHand<T>(path)
+    return data === undefined ? {} : { data }
+  })
+  const isInHand = useRef(state.data !== undefined)
   const newest = useRef(0)
 
   const reload = useCallback(async () => {
@@ -29,7 +33,10 @@ export function useLoad<T>(path: string): Loading<T> {
     }
   }, [path])
 
-  useEffect(() => void reload(), [reload])
+  useEffect(() => {
+    if (!isInHand.current) void reload()
+    isInHand.current = false
+  }, [reload])
   useLive(reload)
   return { ...state, reload }
 }

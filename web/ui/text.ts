@@ -25,11 +25,12 @@ let texts: Partial<Catalogue> = {}
 /** The locale of dates, numbers and plurals: the reader's own, if the texts are in its language. */
 export let locale = 'en'
 
-/** Languages that the pages can be read in, each by its own name. */
-export const languages = Object.keys(firsts).map((path): [code: string, name: string] => {
-  const code = path.slice(-5, -3)
-  return [code, new Intl.DisplayNames([code], { type: 'language' }).of(code) ?? code]
-})
+/** Languages that the pages can be read in, each by its own name. The names are slow to look up: they are asked for when shown. */
+export const languages = () =>
+  Object.keys(firsts).map((path): [code: string, name: string] => {
+    const code = path.slice(-5, -3)
+    return [code, new Intl.DisplayNames([code], { type: 'language' }).of(code) ?? code]
+  })
 
 const OWN = 'language'
 
