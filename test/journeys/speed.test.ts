@@ -32,7 +32,7 @@ test('a request can be read after three round trips: the page, its files, and wh
   // Nobody waits for what is never let go: who is signed in, how many wait in the inbox, and news.
   const isNeeded = (route: Route) => !/^\/v1\/me(\/(requests|events))?$/.test(pathOf(route))
   const letGo = setInterval(() => {
-    if (held.length === 0 || performance.now() - heldAt < 300) return
+    if (held.length === 0 || performance.now() - heldAt < 500) return
     trips.push(held.map((route) => pathOf(route).replace(id, ':id')))
     for (const route of held.splice(0)) route.continue().catch(() => {})
   }, 20)
