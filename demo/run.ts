@@ -189,7 +189,7 @@ All steps done. Now try it by hand, in this order:
 const secret = () => randomBytes(32).toString('hex')
 
 /** The port that people expect, or any free one. */
-async function freePort(wished: number): Promise<number> {
+export async function freePort(wished: number): Promise<number> {
   const listen = (port: number) =>
     new Promise<number>((resolve, reject) => {
       const probe = createServer()

@@ -87,7 +87,7 @@ const npx = (...words: string[]) =>
 test('the package holds what runs, and nothing that only its makers need', (t) => {
   const paths = packed.files.map(({ path }) => path)
   const kinds =
-    /^(bin\/countersign\.mjs|deploy\/.+|dist\/(package\.json|(src|demo)\/.+\.(js|sql|css|html|svg)|web\/dist\/.+)|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/
+    /^(bin\/countersign\.mjs|deploy\/.+|dist\/(package\.json|(src|demo|sdk)\/.+\.(js|sql|css|html|svg)|web\/dist\/.+)|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/
   assert.deepEqual(
     paths.filter((path) => !kinds.test(path)),
     [],
@@ -123,6 +123,8 @@ test('no file of the package holds a secret, or a path of the machine that made 
 test('npx countersign demo --once shows the whole flow from the package', async () => {
   const { stdout } = await npx('demo', '--once')
   assert.match(stdout, /All steps done/)
+  const agent = await npx('demo', '--agent', '--once')
+  assert.match(agent.stdout, /Paid is what she approved, and nothing else/)
 })
 
 test('npx countersign serve starts from the package, with pages, and stops when told', async () => {
