@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Clock, steadyClock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import { closeServer, createServer, type Server } from '#http/server.ts'
@@ -63,6 +64,8 @@ export async function startApp({
     port,
     ...(adminKey.made ? { madeAdminKey: adminKey.made } : {}),
     async stop() {
+      parts.readiness.stop()
+      await pause(config.stopDelay)
       parts.endWaits()
       await closeServer(server)
       await work.stop()

@@ -38,6 +38,12 @@ const CHECK = 'master_key_check'
 /** What `Vault.mac` signs with: kept sealed, so that it outlives a change of master key. */
 const MAC_KEY = 'mac_key'
 
+/** @throws Error when the keys in force do not open this store, or must not seal just now */
+export async function unsealCheck(db: Database, vault: Vault): Promise<void> {
+  vault.open(CHECK, (await readFact(db, CHECK)) ?? new Uint8Array())
+  vault.header()
+}
+
 /** Two processes that start together agree: the first one's facts stay. */
 async function makeFacts(db: Database, keys: MasterKey[]) {
   const vault = createVault(fixedRing(keys))

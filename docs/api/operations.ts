@@ -1283,9 +1283,12 @@ export const operations: Record<string, Operation> = {
   },
   'GET /readyz': {
     summary: 'Ask whether it can do its work',
+    about:
+      'With `reason` when it cannot: `stopping`, `store` (away, full or not to be written) or `vault` (its keys do not open the store).',
     tag: 'Server',
     access: 'anyone',
     answers: { 200: 'Health' },
+    refusals: ['not_ready'],
   },
   'GET /metrics': {
     summary: 'Read what is counted, for Prometheus',

@@ -23,11 +23,6 @@ export function createMeters() {
     labelNames: ['version', 'runtime', 'engine'],
     registers,
   })
-  const ready = new Gauge({
-    name: 'countersign_ready',
-    help: '1 while this process can do its work, as /readyz says it.',
-    registers,
-  })
   const opened = new Counter({
     name: 'countersign_requests_opened_total',
     help: 'Token requests opened.',
@@ -133,10 +128,10 @@ export function createMeters() {
     answer(status: number) {
       answersBy[Math.floor(status / 100) - 1]?.inc()
     },
-    ready: (isReady: boolean) => ready.set(isReady ? 1 : 0),
-    /** Says what runs, and begins to look at the outbox. */
-    begin({ db, now, version }: { db: Database; now: Clock; version: string }) {
+    /** Says what runs, and looks at each scrape whether it is ready and what waits in the outbox. */
+    begin({ db, now, version, isReady }: Begun) {
       build.labels(version, `Node.js ${process.versions.node}`, db.engine).set(1)
+      watchReadiness(isReady, registers)
       watchOutbox({ db, now, registers })
     },
     /** All of it in the text format of Prometheus. */
@@ -145,6 +140,24 @@ export function createMeters() {
       return { type: register.contentType, text }
     },
   }
+}
+
+interface Begun {
+  db: Database
+  now: Clock
+  version: string
+  isReady: () => Promise<boolean>
+}
+
+function watchReadiness(isReady: () => Promise<boolean>, registers: Registry[]) {
+  const ready: Gauge = new Gauge({
+    name: 'countersign_ready',
+    help: '1 while this process can do its work, as /readyz says it.',
+    registers,
+    async collect() {
+      ready.set((await isReady()) ? 1 : 0)
+    },
+  })
 }
 
 /** How much due work waits, and for how long: of the whole store, so every node says the same. */

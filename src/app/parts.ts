@@ -25,6 +25,7 @@ import { addAppContacts } from '#notices/contacts.ts'
 import { countChannels } from '#notices/counts.ts'
 import { createOutbound } from '#outbound/dial.ts'
 import { createPolicy } from '#outbound/policy.ts'
+import { announceNode } from '#outbox/nodes.ts'
 import { cibaPayload, cibaSettling } from '#protocols/ciba/payload.ts'
 import { FAPI_TOKEN_LIFE_MS } from '#protocols/ciba/profile.ts'
 import { upstoxPayload } from '#protocols/upstox/payload.ts'
@@ -35,9 +36,10 @@ import { openSigningKeys } from '#tokens/keys.ts'
 import { createProvider } from '#users/provider.ts'
 import { webauthn } from '#users/webauthn.ts'
 import { type Config, providerSettings, whatsappSettings } from '../config.ts'
-import { openAdminKey, openAuditKey, openVapidKey, openVault } from '../keys.ts'
+import { openAdminKey, openAuditKey, openVapidKey, openVault, unsealCheck } from '../keys.ts'
 import { release } from '../release.ts'
 import { journal } from './journal.ts'
+import { createReadiness, type Readiness } from './readiness.ts'
 import { siteOf } from './site.ts'
 import { openStore } from './store.ts'
 
@@ -54,13 +56,19 @@ interface PartsOptions {
 export async function openParts({ config, log, now, steady }: PartsOptions) {
   // Every command knows this file, and the server alone counts.
   const meters = (await import('./meters.ts')).createMeters()
-  const db = timed(await openStore(config, now), (what, ms, fault) =>
-    meters.store(what, ms, fault instanceof StoreUnavailable),
-  )
-  meters.begin({ db, now, version: await release() })
+  let readiness: Readiness | undefined
+  const db = timed(await openStore(config, now), (what, ms, fault) => {
+    const isAway = fault instanceof StoreUnavailable
+    meters.store(what, ms, isAway)
+    if (isAway) readiness?.noteFailure()
+  })
   db.onFact(meters.count)
   db.onFact(journal(log))
   const vault = await openVault(db, config, log)
+  const version = await release()
+  const presence = await announceNode({ db, now, log }, version)
+  readiness = createReadiness({ log, write: presence.beat, unseal: () => unsealCheck(db, vault) })
+  meters.begin({ db, now, version, isReady: async () => (await readiness?.check()) === undefined })
   const adminKey = await openAdminKey(db, config)
   const keys = await openSigningKeys({ db, now, vault, log })
   const outbound = createOutbound({
@@ -140,6 +148,8 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
     context,
     adminKey,
     meters,
+    presence,
+    readiness,
     issuer,
     wake,
     provider,

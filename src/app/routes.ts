@@ -33,14 +33,26 @@ import { pageRoutes } from '#http/pages.ts'
 import type { Server } from '#http/server.ts'
 import { cibaRoutes } from '#protocols/ciba/routes.ts'
 import { upstoxRoutes } from '#protocols/upstox/routes.ts'
-import { sql } from '#store/sql.ts'
 import { type Config, settingsInForce } from '../config.ts'
 import type { Parts } from './parts.ts'
 
 /** Adds every route there is: for the pages, the operator, clients of each protocol, messengers, and the pages themselves. */
 export async function addRoutes(
   server: Server,
-  { config, context, adminKey, meters, provider, sends, whatsapp, channels, push, hub, audit }: Parts,
+  {
+    config,
+    context,
+    adminKey,
+    meters,
+    readiness,
+    provider,
+    sends,
+    whatsapp,
+    channels,
+    push,
+    hub,
+    audit,
+  }: Parts,
   pages: string,
 ) {
   watchAnswers(server, ({ id, ...answer }) => {
@@ -98,7 +110,7 @@ export async function addRoutes(
       [adminKey.hash, metricsKey].some((hash) => hash !== undefined && sameHash(hashSecret(key), hash)),
     render: meters.render,
   })
-  healthRoutes(server, () => context.db.read(sql`select 1 as ready`))
+  healthRoutes(server, readiness.check)
   documentRoutes(server, { folder: pages, isSecure: context.site.origin.startsWith('https:') })
   await pageRoutes(server, { folder: pages, isSecure: context.site.origin.startsWith('https:') })
 }

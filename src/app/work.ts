@@ -7,7 +7,6 @@ import { proveHandler } from '#deliveries/proof.ts'
 import { feedbackHandler } from '#feedback/forward.ts'
 import { notifyHandler } from '#notices/send.ts'
 import { tellUndelivered } from '#notices/tell.ts'
-import { announceNode } from '#outbox/nodes.ts'
 import { startWorker, type Worker } from '#outbox/worker.ts'
 import { announceHandler } from '#requests/announce.ts'
 import { expireHandler } from '#requests/expire.ts'
@@ -16,7 +15,6 @@ import { simulateHandler } from '#requests/simulate.ts'
 import { deleteEndedRefreshTokens } from '#tokens/store.ts'
 import { sweepUsers } from '#users/sweep.ts'
 import { type Config, SettingError } from '../config.ts'
-import { release } from '../release.ts'
 import type { Parts } from './parts.ts'
 
 /** Starts the workers and what clears away. */
@@ -26,12 +24,12 @@ export async function startWork({
   channels,
   counts,
   cloudApi,
+  presence,
   sends,
   tellApp,
   wake,
 }: Parts) {
   const { db, now, log, site } = context
-  const node = await announceNode(context, await release())
   const start = config.works ? startWorker : noWorker(config)
   const deliver = start(context, 'deliver', deliverHandler({ ...context, onGivenUp: tellUndelivered }))
   const workers = [
@@ -64,7 +62,7 @@ export async function startWork({
     async stop() {
       clearInterval(sweep)
       await Promise.all(workers.map((worker) => worker.stop()))
-      await node.stop()
+      await presence.stop()
     },
   }
 }

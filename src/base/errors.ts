@@ -42,6 +42,7 @@ const refusals = {
   metrics_key_wrong: 'This needs the metrics key, or the admin key, as a bearer token.',
   notice_settings_wrong: 'These settings cannot be kept.',
   not_signed_in: 'Sign in first.',
+  not_ready: 'This server cannot do its work now.',
   not_operator: 'Only an operator of this server may do this.',
   own_account: 'This cannot be done to your own account. Ask another operator.',
   notifier_missing: 'This app has no Notifier Webhook Endpoint.',

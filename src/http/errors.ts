@@ -29,6 +29,7 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   last_passkey: 409,
   last_secret: 409,
   metrics_key_wrong: 401,
+  not_ready: 503,
   not_operator: 403,
   link_code_wrong: 404,
   link_not_found: 404,

@@ -13,6 +13,8 @@ export const NODE_GONE_MS = 60 * SECOND
 const NODE_KEPT_MS = DAY
 
 export interface Presence {
+  /** Says it now. */
+  beat(): Promise<void>
   /** Takes its name off the list. */
   stop(): Promise<void>
 }
@@ -39,8 +41,10 @@ export async function announceNode(
   const timer = setInterval(() => {
     beat().catch((fault) => log.error('This process could not say that it is there.', fault))
   }, BEAT_MS)
+  timer.unref()
 
   return {
+    beat,
     async stop() {
       clearInterval(timer)
       // The store may be away; then the list says in a minute that we are gone.

@@ -1,5 +1,5 @@
 import { always, setting } from './setting.ts'
-import { count, databaseUrl, flag, list, origin, port, text } from './values.ts'
+import { count, databaseUrl, durationOrNone, flag, list, origin, port, text } from './values.ts'
 
 /** Where the server is, and where it keeps what it keeps. */
 export const server = {
@@ -67,6 +67,14 @@ export const server = {
     about:
       'Whether this node does promised work: deliveries, notices, expiry. 0 on a node that only answers calls, while others on the same PostgreSQL do the work.',
     example: '0',
+  }),
+  stopDelay: always({
+    env: 'STOP_DELAY',
+    parse: durationOrNone,
+    fallback: '0s',
+    about:
+      'How long calls are still taken after the order to stop, while /readyz says 503 already: as long as a load balancer needs to notice.',
+    example: '5s',
   }),
   logCalls: always({
     env: 'LOG_CALLS',

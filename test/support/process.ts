@@ -11,12 +11,19 @@ export function startProcess({
   data,
   port,
   env = {},
+  fileLimitKiB,
 }: {
   data: string
   port: number
   env?: Record<string, string>
+  /** No file of the process may grow beyond it, as on a disk that is full. */
+  fileLimitKiB?: number
 }) {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, 'serve'], {
+  const words = [process.execPath, '--disable-warning=ExperimentalWarning', CLI, 'serve']
+  const [command = '', ...rest] = fileLimitKiB
+    ? ['/bin/sh', '-c', `ulimit -f ${fileLimitKiB * 2}; exec "$@"`, 'sh', ...words]
+    : words
+  const child = spawn(command, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env.PATH,
