@@ -59,18 +59,23 @@ export async function startApp({
   }
 
   const { adminKey } = parts
+  let stopped: Promise<void> | undefined
+  const stop = async () => {
+    parts.readiness.stop()
+    await pause(config.stopDelay)
+    parts.endWaits()
+    await closeServer(server)
+    await work.stop()
+    await parts.rest()
+    await parts.close()
+  }
   return {
     origin: site.origin,
     port,
     ...(adminKey.made ? { madeAdminKey: adminKey.made } : {}),
-    async stop() {
-      parts.readiness.stop()
-      await pause(config.stopDelay)
-      parts.endWaits()
-      await closeServer(server)
-      await work.stop()
-      await parts.rest()
-      await parts.close()
+    stop: () => {
+      stopped ??= stop()
+      return stopped
     },
   }
 }

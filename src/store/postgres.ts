@@ -36,7 +36,14 @@ export function openPostgres(url: string, { pool = 10, listens = true }: Postgre
   const transaction = <T>(work: (tx: Transaction) => Promise<T>) =>
     retrying(async () => {
       const given = noNews()
-      const result = await client.begin((connection) => work(transactionOn(connection, given)))
+      const line = { isLost: false }
+      const begun = client.begin((connection) =>
+        unlessLost(line, work(transactionOn(overLine(line, connection), given))),
+      )
+      begun.catch(() => {
+        line.isLost = true
+      })
+      const result = await begun
       news.give(given)
       toNodes.give(given.hints)
       return result as T
@@ -63,6 +70,40 @@ const RECONNECT_S = 0.2
 const CLOSE_TIMEOUT_S = 5
 
 type Runner = Pick<postgres.Sql, 'unsafe'>
+
+/** The connection of one transaction. */
+interface Line {
+  isLost: boolean
+}
+
+/** Faults after which the server has hung up, or is about to. */
+const HANGS_UP = /^(CONNECTION_|ECONN|EPIPE|57P)/
+
+/**
+ * The driver writes what comes for a connection that was lost to a socket that is not there, and that ends the process:
+ * nothing more is sent to it, not even a rollback.
+ */
+const overLine = (line: Line, connection: Runner): Runner => ({
+  unsafe: ((...call: Parameters<Runner['unsafe']>) => {
+    if (line.isLost) throw Object.assign(new Error('The connection was lost.'), { code: 'CONNECTION_CLOSED' })
+    const sent = connection.unsafe(...call)
+    sent.catch((fault: unknown) => {
+      if (HANGS_UP.test(codeOf(fault))) line.isLost = true
+    })
+    return sent
+  }) as Runner['unsafe'],
+})
+
+/** Over a line that was lost the driver itself says so; whatever came of the work, it has nothing to commit or undo. */
+async function unlessLost<T>(line: Line, work: Promise<T>): Promise<T> {
+  try {
+    const result = await work
+    return line.isLost ? await new Promise<never>(() => {}) : result
+  } catch (fault) {
+    if (line.isLost || HANGS_UP.test(codeOf(fault))) return new Promise<never>(() => {})
+    throw fault
+  }
+}
 
 const texts = new WeakMap<TemplateStringsArray, string>()
 

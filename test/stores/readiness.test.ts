@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { createVault } from '#base/seal.ts'
 import type { Database } from '#store/database.ts'
@@ -124,7 +125,14 @@ test('postgres: a disk that takes no more: not ready, but alive, and ready again
 test('postgres away: not ready, but alive; told to stop, it ends all the same', async () => {
   await using own = await startPostgres()
   const server = await startServer({ env: { COUNTERSIGN_DATABASE: await own.database() } })
+  // In the midst of transactions, so that some of them lose their connection.
+  let isOver = false
+  const callers = Array.from({ length: 8 }, async () => {
+    while (!isOver) await server.addUser({ handle: randomUUID() }).catch(() => {})
+  })
   await own.stop()
+  isOver = true
+  await Promise.all(callers)
   await becomes(server.origin, 'store')
   await livesOn(server.origin)
   const startedAt = performance.now()
