@@ -11,11 +11,13 @@ import { fileURLToPath } from 'node:url'
 import { HOUR } from '#base/clock.ts'
 import { migrate } from '#store/migrate.ts'
 import { openSqlite } from '#store/sqlite.ts'
+import { accessRequestTemplate, accountNewsTemplate, type Template } from '../demo/whatsapp/template.ts'
 import { allowedFinding, endpointsFinding } from '../src/commands/doctor/endpoints.ts'
 import { diskFinding } from '../src/commands/doctor/machine.ts'
 import { lookAtPublicUrl } from '../src/commands/doctor/public-url.ts'
 import { pagesFinding } from '../src/commands/doctor/settings.ts'
 import { embedded, judgePostgres, writable } from '../src/commands/doctor/store.ts'
+import { templatesFinding } from '../src/commands/doctor/whatsapp.ts'
 import { examine } from '../src/commands/doctor.ts'
 import { readConfig } from '../src/config.ts'
 import { runCommand } from './support/command.ts'
@@ -249,6 +251,62 @@ test('WhatsApp: half set up, a token that Meta refuses, and no answer are bad; n
   const half = await doctor({ COUNTERSIGN_WHATSAPP_PHONE_NUMBER_ID: '1' })
   assert.equal(half.of('WhatsApp').state, 'bad')
   assert.match(half.of('WhatsApp').say, /COUNTERSIGN_WHATSAPP_ACCESS_TOKEN/)
+})
+
+test('WhatsApp templates: each must be approved in its language and of the form that is filled in', async () => {
+  const origin = 'https://sign.example.com'
+  const good = ['en', 'hi'].map((language) => accessRequestTemplate(origin, 'access_request_v1', language))
+  const lookAt = async (templates: Template[], env: Record<string, string> = {}) => {
+    await using api = await startWhatsappApi({ templates })
+    const config = readConfig({ ...api.env, COUNTERSIGN_URL: origin, ...env })
+    const { state, say } = await templatesFinding(config)
+    assert.equal(api.messages.length, 0)
+    assert.doesNotMatch(say, new RegExp(api.accessToken))
+    return `${state}: ${say}`
+  }
+  const [en, hi] = good as [Template, Template]
+  assert.equal(await lookAt(good), 'ok: Approved: access_request_v1 in en, access_request_v1 in hi.')
+  assert.match(await lookAt([en]), /^look: access_request_v1 in hi is not there/)
+  assert.match(await lookAt([hi]), /^bad: access_request_v1 in en is not there/)
+  for (const status of ['PENDING', 'REJECTED', 'PAUSED', 'DISABLED'] as const)
+    assert.match(
+      await lookAt([{ ...en, status }, hi]),
+      new RegExp(`^bad: access_request_v1 in en is ${status}`),
+    )
+  assert.match(await lookAt([en, { ...hi, status: 'PAUSED' }]), /^look: access_request_v1 in hi is PAUSED/)
+  assert.match(await lookAt([{ ...en, quality: 'RED' }, hi]), /^look: .* in en has the quality RED/)
+  assert.match(
+    await lookAt([{ ...en, category: 'MARKETING' }, hi]),
+    /^look: .* MARKETING, and should be UTILITY/,
+  )
+  assert.match(
+    await lookAt([{ ...en, buttons: en.buttons.toReversed() }, hi]),
+    /^bad: .* buttons URL, QUICK_REPLY/,
+  )
+  assert.match(
+    await lookAt([{ ...en, body: 'An app asks.' }, hi]),
+    /^bad: .* 0 variables in its body and not 2/,
+  )
+  const elsewhere = accessRequestTemplate('https://other.example.com')
+  assert.match(
+    await lookAt([elsewhere, hi]),
+    /^bad: .* a button to https:\/\/other\.example\.com\/\{\{1\}\} and not/,
+  )
+
+  const news = { COUNTERSIGN_WHATSAPP_ACCOUNT_TEMPLATE: 'account_news_v1' }
+  assert.match(await lookAt(good, news), /^bad: account_news_v1 in en is not there/)
+  const many = Array.from({ length: 130 }, (_, i) => accountNewsTemplate(`account_news_v1_${i}`))
+  const withNews = [...good, ...many, accountNewsTemplate(), accountNewsTemplate('account_news_v1', 'hi')]
+  assert.match(await lookAt(withNews, news), /^ok: .*account_news_v1 in hi\.$/)
+
+  const wrong = { COUNTERSIGN_WHATSAPP_BUSINESS_ACCOUNT_ID: '1' }
+  assert.match(await lookAt(good, wrong), /^bad: .* account 1: misconfigured.*BUSINESS_ACCOUNT_ID/)
+  assert.match(await lookAt(good, { COUNTERSIGN_WHATSAPP_ACCESS_TOKEN: 'EAAGold' }), /^bad: .*token_refused/)
+  const unset = { COUNTERSIGN_WHATSAPP_BUSINESS_ACCOUNT_ID: '' }
+  assert.match(
+    await lookAt(good, unset),
+    /^off: not looked at\. Set COUNTERSIGN_WHATSAPP_BUSINESS_ACCOUNT_ID/,
+  )
 })
 
 test('the way out: a proxy that cannot be reached is bad, and its password is not shown', async () => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Filled, fillMessage, GraphError, invalid, type Template } from './template.ts'
+import { listTemplates } from './templates.ts'
 import { scopedIdOf } from './webhook.ts'
 
 /** A message that was taken. */
@@ -16,6 +17,8 @@ export interface SentMessage extends Filled {
 export interface ApiOptions {
   accessToken: string
   phoneNumberId: string
+  /** The business account that the templates belong to; without it nobody may read them. */
+  accountId?: string | undefined
   apiVersion?: string | undefined
   templates: readonly Template[]
   /** Called with each message before it is answered, and awaited. */
@@ -45,16 +48,16 @@ export function createWhatsappApi(options: ApiOptions) {
   const sentTo = new Map<string, number[]>()
   const isOpen = (to: string) => (heard.get(to) ?? Number.NEGATIVE_INFINITY) > now() - WINDOW_MS
 
-  /** Checks path, token and number, in Meta's order. */
-  function enter(http: IncomingMessage, method: string, form: RegExp) {
+  /** Checks path, token and the id in the path, in Meta's order. */
+  function enter(http: IncomingMessage, method: string, form: RegExp, id: string | undefined) {
     const path = new URL(http.url ?? '/', 'http://api.invalid').pathname
-    const [, version, phone] = form.exec(path) ?? []
+    const [, version, asked] = form.exec(path) ?? []
     if (http.method !== method || version !== apiVersion)
       throw new GraphError(400, 2500, `Unknown path components: ${path}`)
     if (http.headers.authorization !== `Bearer ${accessToken}`) {
       throw new GraphError(401, 190, 'Invalid OAuth access token - Cannot parse access token')
     }
-    if (phone !== phoneNumberId) throw invalid(`Object with ID '${phone}' does not exist`)
+    if (asked !== id) throw invalid(`Object with ID '${asked}' does not exist`)
   }
 
   /** Counts a message to one person. */
@@ -74,7 +77,7 @@ export function createWhatsappApi(options: ApiOptions) {
 
   /** The record of the number: `GET /{version}/{phone number id}`. */
   function describeNumber(http: IncomingMessage) {
-    enter(http, 'GET', /^\/(v\d+\.\d+)\/(\d+)$/)
+    enter(http, 'GET', /^\/(v\d+\.\d+)\/(\d+)$/, phoneNumberId)
     return {
       display_phone_number: '+1 555 010 0199',
       verified_name: 'Countersign',
@@ -84,7 +87,7 @@ export function createWhatsappApi(options: ApiOptions) {
   }
 
   async function take(http: IncomingMessage): Promise<SentMessage> {
-    enter(http, 'POST', /^\/(v\d+\.\d+)\/(\d+)\/messages$/)
+    enter(http, 'POST', /^\/(v\d+\.\d+)\/(\d+)\/messages$/, phoneNumberId)
     if (!/^application\/json\b/.test(http.headers['content-type'] ?? ''))
       throw invalid('The body must be JSON')
 
@@ -108,6 +111,11 @@ export function createWhatsappApi(options: ApiOptions) {
     },
     async answer(http: IncomingMessage, reply: ServerResponse) {
       try {
+        const { pathname, searchParams } = new URL(http.url ?? '/', 'http://api.invalid')
+        if (http.method === 'GET' && pathname.endsWith('/message_templates')) {
+          enter(http, 'GET', /^\/(v\d+\.\d+)\/(\d+)\/message_templates$/, options.accountId)
+          return sendJson(reply, 200, listTemplates(templates, searchParams))
+        }
         if (http.method === 'GET') return sendJson(reply, 200, describeNumber(http))
         const { id, to } = await take(http)
         sendJson(reply, 200, {

@@ -2,6 +2,10 @@
 export interface Template {
   name: string
   language: string
+  /** What Meta says of it; approved if nothing else is said. Only what is approved is sent. */
+  status?: 'APPROVED' | 'PENDING' | 'REJECTED' | 'PAUSED' | 'DISABLED'
+  category?: 'UTILITY' | 'MARKETING' | 'AUTHENTICATION'
+  quality?: 'GREEN' | 'YELLOW' | 'RED' | 'UNKNOWN'
   /** With `{{1}}`, `{{2}}` … */
   body: string
   buttons: readonly (
@@ -110,6 +114,11 @@ export function fillMessage(
   const approved = templates.find((each) => each.name === name && each.language === code)
   if (!approved)
     throw new GraphError(404, 132001, `template name (${String(name)}) does not exist in ${String(code)}`)
+  const { status = 'APPROVED' } = approved
+  if (status === 'PAUSED') throw new GraphError(400, 132015, 'Template is paused')
+  if (status === 'DISABLED') throw new GraphError(400, 132016, 'Template is disabled')
+  if (status !== 'APPROVED')
+    throw new GraphError(404, 132001, `template name (${String(name)}) is not approved in ${String(code)}`)
   if (!Array.isArray(components)) throw invalid('components must be an array')
 
   const parameters = readBody(components, approved)

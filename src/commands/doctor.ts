@@ -7,7 +7,7 @@ import { lookAtProvider } from './doctor/provider.ts'
 import { lookAtPublicUrl } from './doctor/public-url.ts'
 import { pagesFinding, settingsFindings } from './doctor/settings.ts'
 import { lookIntoStore } from './doctor/store.ts'
-import { lookAtWhatsapp } from './doctor/whatsapp.ts'
+import { lookAtWhatsapp, templatesFinding } from './doctor/whatsapp.ts'
 import { PAGES_FOLDER } from './pages-folder.ts'
 import { readWords } from './usage.ts'
 
@@ -42,10 +42,11 @@ export async function run(args: string[]): Promise<number> {
 
 /** Looks at everything, in the order in which it is told. */
 export async function examine(config: Config): Promise<Finding[]> {
-  const [store, publicUrl, whatsapp, provider, allowed, wayOut] = await Promise.all([
+  const [store, publicUrl, whatsapp, templates, provider, allowed, wayOut] = await Promise.all([
     lookIntoStore(config),
     lookAtPublicUrl(config),
     lookAtWhatsapp(config),
+    templatesFinding(config),
     lookAtProvider(config),
     allowedFinding(config),
     wayOutFinding(config),
@@ -65,6 +66,7 @@ export async function examine(config: Config): Promise<Finding[]> {
     ]),
     pagesFinding(PAGES_FOLDER),
     whatsapp.finding,
+    templates,
     provider.finding,
     allowed,
     wayOut,

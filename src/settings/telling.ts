@@ -58,6 +58,13 @@ export const telling = {
     about: 'Id of the number that messages come from. With it the WhatsApp channel is on.',
     example: '106540352242922',
   }),
+  whatsappAccountId: setting({
+    env: 'WHATSAPP_BUSINESS_ACCOUNT_ID',
+    parse: text,
+    about:
+      'Id of the WhatsApp business account that the number and the templates belong to. With it countersign doctor looks at the templates.',
+    example: '102290129340398',
+  }),
   whatsappNumber: setting({
     env: 'WHATSAPP_NUMBER',
     parse: phone,

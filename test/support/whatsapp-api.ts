@@ -17,6 +17,7 @@ export interface WhatsappApiOptions {
   accessToken?: string
   verifyToken?: string
   phoneNumberId?: string
+  accountId?: string
   apiVersion?: string
   templates?: readonly Template[]
   now?: () => number
@@ -40,6 +41,7 @@ export async function startWhatsappApi(options: WhatsappApiOptions = {}) {
     accessToken: 'EAAGtestaccesstoken',
     verifyToken: 'verify-token-of-the-test',
     phoneNumberId: '106540352242922',
+    accountId: '102290129340398',
     apiVersion: 'v23.0',
     templates: [accessRequestTemplate('https://sign.example.com')],
     ...options,
@@ -84,6 +86,7 @@ export async function startWhatsappApi(options: WhatsappApiOptions = {}) {
       COUNTERSIGN_WHATSAPP_ACCESS_TOKEN: settings.accessToken,
       COUNTERSIGN_WHATSAPP_APP_SECRET: settings.appSecret,
       COUNTERSIGN_WHATSAPP_VERIFY_TOKEN: settings.verifyToken,
+      COUNTERSIGN_WHATSAPP_BUSINESS_ACCOUNT_ID: settings.accountId,
     },
     /** What was taken, oldest first. */
     messages: api.messages,
