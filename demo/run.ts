@@ -47,6 +47,7 @@ export async function runDemo({ pages, write, linger }: DemoOptions): Promise<vo
       port: await freePort(8082),
       webhookUrl: `http://127.0.0.1:${port}/channels/whatsapp/webhook`,
       origin,
+      phones: Object.values(PHONE),
       ...secrets,
     }),
   )

@@ -3,12 +3,15 @@ import { randomBytes } from 'node:crypto'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
+import type { ContactCard } from '../src/api/contract.ts'
 import { createVault } from '../src/base/seal.ts'
 import { createWhatsappChannel } from '../src/channels/whatsapp/channel.ts'
 import { createCloudApi } from '../src/channels/whatsapp/cloud-api.ts'
 import { createPace } from '../src/channels/whatsapp/pace.ts'
 import { newMessage } from '../test/support/message.ts'
+import { startServer } from '../test/support/server.ts'
 import { startStore } from '../test/support/store.ts'
+import { until } from '../test/support/until.ts'
 import { readBody } from './whatsapp/api.ts'
 import { startWhatsappSimulator } from './whatsapp-simulator.ts'
 
@@ -45,6 +48,23 @@ test('a tap that the server did not take is posted again', async () => {
   assert.equal(stage.taps().length, 2)
 })
 
+test('the person with the phone can write, and hears what the server says to it', async () => {
+  await using whatsapp = await startPhone()
+  const { phone, asha, contacts } = whatsapp
+  const { text } = await asha.must<{ text: string }>('POST', '/v1/me/whatsapp/link', {})
+  assert.equal(await phone.write('919800000001', text), true)
+  assert.deepEqual(
+    (await contacts()).map(({ state, address }) => ({ state, address })),
+    [{ state: 'active', address: '+919800000001' }],
+  )
+  await until(() => phone.messages.some((each) => /^Done/.test(each.text)))
+  assert.equal(await phone.write('919800000001', 'stop'), true)
+  assert.equal((await contacts())[0]?.state, 'suspended')
+  await until(() => phone.messages.some((each) => /^You get no more messages here/.test(each.text)))
+  assert.equal(await phone.write('not a number', 'x'), false)
+  assert.equal(await phone.write('919800000001', ' '), false)
+})
+
 test('the page runs only its own files, and other sites can neither read nor tap', async () => {
   await using stage = await startStage()
   const { url } = stage.simulator
@@ -60,6 +80,8 @@ test('the page runs only its own files, and other sites can neither read nor tap
   assert.equal((await fetch(`${url}/../whatsapp-simulator.ts`)).status, 404)
   assert.equal(await stage.post('/tap', { id: 'x' }, { origin: 'https://evil.example' }), 403)
   assert.equal(await stage.post('/tap', { id: 'x' }, { 'content-type': 'text/plain' }), 403)
+  const words = { from: '919800000001', text: 'STOP' }
+  assert.equal(await stage.post('/write', words, { origin: 'https://evil.example' }), 403)
   assert.equal(await stage.post('/tap', null), 204)
   assert.equal(await statusForHost(url, 'evil.example'), 421)
 })
@@ -73,6 +95,48 @@ const statusForHost = (url: string, host: string) =>
   new Promise((resolve) => {
     request(url, { headers: { host } }, (answer) => resolve(answer.resume().statusCode)).end()
   })
+
+/** The simulator before a whole server. */
+async function startPhone() {
+  await using unfinished = new AsyncDisposableStack()
+  const port = await freePort()
+  const secrets = {
+    appSecret: 'secret',
+    accessToken: 'token',
+    verifyToken: 'verify',
+    phoneNumberId: '106540352242922',
+  }
+  const webhookUrl = `http://127.0.0.1:${port}/channels/whatsapp/webhook`
+  const phone = unfinished.use(await startWhatsappSimulator({ port: 0, ...secrets, webhookUrl }))
+  const server = unfinished.use(
+    await startServer({
+      env: {
+        COUNTERSIGN_PORT: String(port),
+        COUNTERSIGN_WHATSAPP_API: phone.url,
+        COUNTERSIGN_WHATSAPP_PHONE_NUMBER_ID: secrets.phoneNumberId,
+        COUNTERSIGN_WHATSAPP_ACCESS_TOKEN: secrets.accessToken,
+        COUNTERSIGN_WHATSAPP_APP_SECRET: secrets.appSecret,
+        COUNTERSIGN_WHATSAPP_VERIFY_TOKEN: secrets.verifyToken,
+      },
+    }),
+  )
+  const asha = await server.person({ handle: 'asha' })
+  const parts = unfinished.move()
+  return {
+    phone,
+    asha,
+    contacts: async () => (await asha.must<{ contacts: ContactCard[] }>('GET', '/v1/me/contacts')).contacts,
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  }
+}
+
+async function freePort() {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
 
 /** The simulator between a channel and a webhook that only listens. */
 async function startStage() {

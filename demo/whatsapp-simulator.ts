@@ -4,7 +4,14 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createWhatsappApi, readBody, type SentMessage, sendJson } from './whatsapp/api.ts'
 import { accessRequestTemplate, GraphError, type Template } from './whatsapp/template.ts'
-import { createWebhook, type MessageStatus, statusValue, tapValue } from './whatsapp/webhook.ts'
+import {
+  createWebhook,
+  type MessageStatus,
+  newTapId,
+  statusValue,
+  tapValue,
+  textValue,
+} from './whatsapp/webhook.ts'
 
 export interface SimulatorOptions {
   /** 0 takes a free one. */
@@ -20,22 +27,30 @@ export interface SimulatorOptions {
   apiVersion?: string
   /** The template of Countersign, in English, if not given. */
   templates?: readonly Template[]
+  /** Numbers that can write from the start, digits alone; whoever gets a message can write as well. */
+  phones?: readonly string[]
 }
 
-/** What the page shows of a message. */
+/** What the page shows of a message, to a phone or written on it. */
 interface Bubble {
   id: string
   to: string
+  /** How far words of its person have come. */
+  written?: Arrival
   at: number
   text: string
   buttons: ({ kind: 'reply'; text: string } | { kind: 'link'; text: string; url: string })[]
   status: 'accepted' | MessageStatus
-  tapped: { button: string; at: number; state: 'sending' | 'arrived' | 'lost' } | null
+  tapped: { button: string; at: number; state: Arrival } | null
 }
+
+type Arrival = 'sending' | 'arrived' | 'lost'
 
 /** Waits before a message is reported sent, then delivered: long enough to be seen, too short to wait for. */
 const SENT_AFTER_MS = 150
 const DELIVERED_AFTER_MS = 450
+/** Meta's own limit of a message. */
+const LONGEST_TEXT = 4_096
 /** Meta repeats for days what is not answered with 200; these few are enough for one machine. */
 const REPEATS_MS = [500, 2_000, 8_000]
 
@@ -48,6 +63,7 @@ export async function startWhatsappSimulator(options: SimulatorOptions) {
     webhookUrl,
     origin = new URL(webhookUrl).origin,
     templates = [accessRequestTemplate(origin)],
+    phones = [],
   } = options
   const webhook = createWebhook(options)
   const bubbles = new Map<string, Bubble>()
@@ -120,6 +136,31 @@ export async function startWhatsappSimulator(options: SimulatorOptions) {
     return isTaken
   }
 
+  /** Writes as the person with the phone would: a code, STOP, or anything. @returns whether our webhook took it */
+  async function write(from: unknown, text: unknown): Promise<boolean> {
+    if (typeof from !== 'string' || !/^[1-9]\d{6,14}$/.test(from)) return false
+    if (typeof text !== 'string' || text.trim() === '' || text.length > LONGEST_TEXT) return false
+    const id = newTapId()
+    const bubble: Bubble = {
+      id,
+      to: from,
+      at: Date.now(),
+      text,
+      buttons: [],
+      status: 'accepted',
+      tapped: null,
+      written: 'sending',
+    }
+    bubbles.set(id, bubble)
+    show(id)
+    // From here on the server may answer in words of its own.
+    api.hear(from)
+    const isTaken = await tell(webhook.body(textValue(from, text, { id })))
+    bubble.written = isTaken ? 'arrived' : 'lost'
+    show(id)
+    return isTaken
+  }
+
   function show(id: string) {
     for (const stream of streams) stream.write(`data: ${JSON.stringify(bubbles.get(id))}\n\n`)
   }
@@ -127,6 +168,7 @@ export async function startWhatsappSimulator(options: SimulatorOptions) {
   function openStream(reply: ServerResponse) {
     reply.writeHead(200, { ...HEADERS, 'content-type': 'text/event-stream' })
     reply.write('retry: 1000\n\n')
+    reply.write(`event: phones\ndata: ${JSON.stringify(phones)}\n\n`)
     for (const bubble of bubbles.values()) reply.write(`data: ${JSON.stringify(bubble)}\n\n`)
     streams.add(reply)
     reply.once('close', () => streams.delete(reply))
@@ -144,11 +186,11 @@ export async function startWhatsappSimulator(options: SimulatorOptions) {
         .writeHead(200, { ...HEADERS, 'content-type': file.type })
         .end(await readFile(new URL(file.name, FOLDER)))
     }
-    const act = { '/tap': tap, '/read': read }[path]
+    const act = { '/tap': tap, '/read': read, '/write': write }[path]
     if (http.method !== 'POST' || !act) return reply.writeHead(404, HEADERS).end()
     if (!isOwnPage(http)) return reply.writeHead(403, HEADERS).end()
-    const { id, button } = JSON.parse((await readBody(http)).toString('utf8')) ?? {}
-    void act(id, button)
+    const { id, button, from, text } = JSON.parse((await readBody(http)).toString('utf8')) ?? {}
+    void (act === write ? write(from, text) : act(id, button))
     return reply.writeHead(204, HEADERS).end()
   }
 
@@ -172,6 +214,7 @@ export async function startWhatsappSimulator(options: SimulatorOptions) {
     /** What was sent, oldest first. */
     messages: api.messages,
     tap,
+    write,
     /** Meta's check that the webhook is ours. */
     verifyWebhook: async () => (await webhook.verify(webhookUrl)).isEchoed,
     async [Symbol.asyncDispose]() {

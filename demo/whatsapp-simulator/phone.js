@@ -5,6 +5,8 @@ const empty = document.querySelector('#empty')
 const state = document.querySelector('#state')
 const choice = document.querySelector('#choice')
 const select = document.querySelector('#phone')
+const form = document.querySelector('#write')
+const text = document.querySelector('#text')
 
 /** Messages by id, and what shows them. */
 const bubbles = new Map()
@@ -31,7 +33,22 @@ stream.addEventListener('message', ({ data }) => {
   if (isNew) offerPhone(bubble.to)
   if (bubble.to === select.value) show(bubble)
 })
+stream.addEventListener('phones', ({ data }) => {
+  for (const phone of JSON.parse(data)) offerPhone(phone)
+})
 select.addEventListener('change', showAll)
+form.addEventListener('submit', (event) => {
+  event.preventDefault()
+  if (text.value.trim() === '' || select.value === '') return
+  post('/write', { from: select.value, text: text.value })
+  text.value = ''
+})
+// Enter sends, as on a phone; with Shift it begins a line.
+text.addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
+  event.preventDefault()
+  form.requestSubmit()
+})
 document.addEventListener('visibilitychange', markRead)
 
 /** A choice is only shown when there is one. */
@@ -55,7 +72,9 @@ function show(bubble) {
   const focused = before?.some((node) => node.contains(document.activeElement))
     ? document.activeElement.dataset.key
     : undefined
-  const nodes = [messageNode(bubble), ...(bubble.tapped ? [replyNode(bubble)] : [])]
+  const nodes = bubble.written
+    ? [writtenNode(bubble)]
+    : [messageNode(bubble), ...(bubble.tapped ? [replyNode(bubble)] : [])]
   if (before) {
     before[0].replaceWith(nodes[0])
     before[1]?.remove()
@@ -107,12 +126,7 @@ function messageNode({ id, text, at, status, buttons, tapped }) {
 
 /** A tap shows as a message of the user's own, with the message it answers. */
 function replyNode({ text, tapped }) {
-  const outcome = {
-    sending: 'sending…',
-    arrived: 'received',
-    lost: 'Not received by the server. Tap again.',
-  }[tapped.state]
-  const note = element('span', tapped.state === 'lost' ? { class: 'lost' } : {}, outcome)
+  const note = arrivalNode(tapped.state, 'Tap again.')
   return element(
     'article',
     { class: 'bubble own' },
@@ -120,6 +134,22 @@ function replyNode({ text, tapped }) {
     element('p', { class: 'text' }, tapped.button),
     element('p', { class: 'meta' }, timeNode(tapped.at), ' ', note),
   )
+}
+
+/** What the person with the phone wrote. */
+const writtenNode = ({ text, at, written }) =>
+  element(
+    'article',
+    { class: 'bubble own' },
+    element('p', { class: 'text' }, text),
+    element('p', { class: 'meta' }, timeNode(at), ' ', arrivalNode(written, 'Send it again.')),
+  )
+
+function arrivalNode(state, advice) {
+  const outcome = { sending: 'sending…', arrived: 'received', lost: `Not received by the server. ${advice}` }[
+    state
+  ]
+  return element('span', state === 'lost' ? { class: 'lost' } : {}, outcome)
 }
 
 function ticksNode(status) {
