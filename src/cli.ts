@@ -27,6 +27,14 @@ const COMMANDS = {
     about: 'bring the store to the form of this release',
     load: () => import('./commands/migrate.ts'),
   },
+  backup: {
+    about: 'copy the embedded store to a file while servers run',
+    load: () => import('./commands/backup.ts'),
+  },
+  restore: {
+    about: 'put such a copy in the place of a store',
+    load: () => import('./commands/restore.ts'),
+  },
   doctor: {
     about: 'look for what is missing or wrong, and say what to do',
     load: () => import('./commands/doctor.ts'),

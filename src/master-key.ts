@@ -2,9 +2,10 @@ import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { link, open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { SECOND } from '#base/clock.ts'
 import { type MasterKey, toMasterKey } from '#base/seal.ts'
+import { syncFolder } from '#store/files.ts'
 import { type Config, SettingError } from './config.ts'
 import { masterKeys } from './settings/values.ts'
 
@@ -140,10 +141,4 @@ async function writeDraft(path: string, keys: readonly MasterKey[]): Promise<str
     await file.close()
   }
   return draft
-}
-
-/** A name in a folder is on disk only once the folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(dirname(path), 'r')
-  await folder.sync().finally(() => folder.close())
 }

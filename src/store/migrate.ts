@@ -2,15 +2,22 @@ import { readdir, readFile } from 'node:fs/promises'
 import type { Database } from './database.ts'
 import { sql } from './sql.ts'
 
+const FOLDER = new URL('./migrations/', import.meta.url)
+
+/** Names of all that this release knows for an engine, in their order. */
+export const migrationNames = async (engine: Database['engine'], folder = FOLDER): Promise<string[]> =>
+  (await readdir(folder)).filter((name) => name.endsWith(`.${engine}.sql`)).sort()
+
 /**
  * Brings the store to the form this release wants. Each migration runs once, in a transaction of its own that also
- * notes its name; a second process that starts at the same time waits for the first and finds nothing to do.
+ * notes its name; a second process that starts at the same time waits for the first and finds nothing to do. What a
+ * newer release has added meanwhile is let be: it only ever adds what an older one need not know (docs/postgres.md).
  *
+ * @param folder where the migrations lie, for tests of what a later release may do
  * @returns the names of those that ran now
  */
-export async function migrate(db: Database, now: number): Promise<string[]> {
-  const folder = new URL('./migrations/', import.meta.url)
-  const names = (await readdir(folder)).filter((name) => name.endsWith(`.${db.engine}.sql`)).sort()
+export async function migrate(db: Database, now: number, folder = FOLDER): Promise<string[]> {
+  const names = await migrationNames(db.engine, folder)
   const scripts = await Promise.all(
     names.map(async (name) => ({ name, text: await readFile(new URL(name, folder), 'utf8') })),
   )

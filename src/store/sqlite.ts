@@ -282,7 +282,8 @@ const troubles: Record<number, string> = {
   26: 'is not a store of Countersign: the file holds something else',
 }
 
-function explain(fault: unknown, path: string): unknown {
+/** Says in a sentence for the operator what a fault of SQLite means, where they can do something about it. */
+export function explain(fault: unknown, path: string): unknown {
   const trouble = troubles[errcodeOf(fault) ?? 0]
   return trouble ? new StoreUnavailable(`The store ${path} ${trouble}.`, { cause: fault }) : fault
 }

@@ -302,6 +302,8 @@ export const notePasskeySeen = (tx: Transaction, id: string, now: number) =>
 export const deleteSessionsOfUser = (tx: Transaction, userId: string) =>
   tx.run(sql`delete from sessions where user_id = ${userId}`)
 
+export const deleteAllSessions = (tx: Transaction) => tx.run(sql`delete from sessions`)
+
 export const deleteOldSessions = (tx: Transaction, now: number) =>
   tx.run(sql`delete from sessions where expires_at <= ${now}`)
 
