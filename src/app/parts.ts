@@ -27,7 +27,6 @@ import { createOutbound } from '#outbound/dial.ts'
 import { createPolicy } from '#outbound/policy.ts'
 import { announceNode } from '#outbox/nodes.ts'
 import { cibaPayload, cibaSettling } from '#protocols/ciba/payload.ts'
-import { FAPI_TOKEN_LIFE_MS } from '#protocols/ciba/profile.ts'
 import { upstoxPayload } from '#protocols/upstox/payload.ts'
 import { dailyExpiry } from '#requests/expiry.ts'
 import type { Database } from '#store/database.ts'
@@ -199,8 +198,7 @@ const askRules = (config: Config) => ({
   intervalSeconds: Math.max(1, Math.round(config.cibaInterval / SECOND)),
   lifeMs: config.cibaLife,
   longestLifeMs: config.cibaLongestLife,
-  tokenLifeMs:
-    config.cibaProfile === 'fapi' ? Math.min(config.cibaTokenLife, FAPI_TOKEN_LIFE_MS) : config.cibaTokenLife,
+  tokenLifeMs: config.cibaTokenLife,
   renewableMs: config.cibaRefreshLife,
   mostOpen: config.cibaMostOpen,
   takesHandles: config.linkHandles !== 'hidden',

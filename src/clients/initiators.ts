@@ -5,6 +5,7 @@ import type { Transaction } from '#store/database.ts'
 import { whose } from './edit.ts'
 import { CLIENT_ALGS, type ClientAlg, readJwks } from './jwks.ts'
 import { linkUser } from './links.ts'
+import { faultUnder } from './profile.ts'
 import { type ClientForm, type ClientsContext, type NewClient, registerClient } from './register.ts'
 import { isScopeList, scopeList } from './scopes.ts'
 import {
@@ -65,7 +66,7 @@ export async function registerInitiator(
   context: ClientsContext,
   form: ClientForm & InitiatorForm & Pick<NewClient, 'mode'>,
 ) {
-  const metadata = checkMetadata(form, context.urlPolicy)
+  const metadata = checkMetadata(form, context)
   const also = async (tx: Transaction, clientId: string) => {
     await insertInitiator(tx, { clientId, ...metadata })
     for (const userId of form.links ?? []) {
@@ -83,10 +84,10 @@ export type InitiatorTerms = Pick<
 
 /** How an initiator would be with a change, before anything is changed. @throws Refusal `client_metadata_refused` */
 export const planInitiator = (
-  { urlPolicy }: ClientsContext,
+  context: ClientsContext,
   known: Initiator | undefined,
   terms: InitiatorTerms,
-): Omit<Initiator, 'clientId'> => checkMetadata({ ...keptOf(known), ...terms }, urlPolicy)
+): Omit<Initiator, 'clientId'> => checkMetadata({ ...keptOf(known), ...terms }, context)
 
 /** What a change of its terms leaves as it is, unless it says otherwise. */
 const keptOf = (known: Initiator | undefined) =>
@@ -134,7 +135,10 @@ export async function changeInitiator(
 /** Whether the second of two lists holds what the first does not. */
 const has = (before = '', after = '') => scopeList(after).some((each) => !scopeList(before).includes(each))
 
-function checkMetadata(form: InitiatorForm, policy: UrlPolicy): Omit<Initiator, 'clientId'> {
+function checkMetadata(
+  form: InitiatorForm,
+  { urlPolicy: policy, profile }: ClientsContext,
+): Omit<Initiator, 'clientId'> {
   const {
     deliveryMode = 'poll',
     notificationUrl,
@@ -182,7 +186,7 @@ function checkMetadata(form: InitiatorForm, policy: UrlPolicy): Omit<Initiator, 
     return refuse('The authorization_details_types must be words without spaces.')
   }
   const scopes = scopeList(scope)
-  return {
+  const metadata: Omit<Initiator, 'clientId'> = {
     deliveryMode: deliveryMode as DeliveryMode,
     notificationUrl: notificationUrl ? parseOutboundUrl(notificationUrl, policy).href : null,
     authMethod: authMethod as AuthMethod,
@@ -196,6 +200,8 @@ function checkMetadata(form: InitiatorForm, policy: UrlPolicy): Omit<Initiator, 
     requiresMatchCode: form.requiresMatchCode ? 1 : 0,
     takesUserCode: form.takesUserCode ? 1 : 0,
   }
+  const fault = faultUnder(profile, metadata)
+  return fault === undefined ? metadata : refuse(fault)
 }
 
 /** The rules are those of every address that we call; what is said of one names it. */

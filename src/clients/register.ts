@@ -7,6 +7,7 @@ import { hashSecret, newSecret } from '#base/secrets.ts'
 import { parseOutboundUrl, type UrlPolicy } from '#outbound/url.ts'
 import type { Database, Transaction } from '#store/database.ts'
 import { readEncryptionKey } from './encryption.ts'
+import type { Profile } from './profile.ts'
 import { addSigningSecret } from './signing.ts'
 import { type Client, insertClient, insertSecret, type Outcome } from './store.ts'
 
@@ -15,6 +16,8 @@ export interface ClientsContext {
   now: Clock
   vault: Vault
   urlPolicy: UrlPolicy
+  /** Which rules initiators must keep. */
+  profile: Profile
 }
 
 /** What an owner may say of an app. */

@@ -23,6 +23,7 @@ async function contextOf(config: Config, db: Awaited<ReturnType<typeof openStore
     now: Date.now,
     vault: await openVault(db, config),
     site: { origin, rpId: new URL(origin).hostname },
+    profile: config.cibaProfile,
     urlPolicy: createPolicy({ isOpen: config.isDev, allow: config.outboundAllow }),
   }
 }

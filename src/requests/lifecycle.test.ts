@@ -468,6 +468,7 @@ async function setStage() {
     vault,
     site,
     urlPolicy: createPolicy({ isOpen: true }),
+    profile: 'core' as const,
     issuer: {
       issuer: site.origin,
       audience: site.origin,

@@ -90,7 +90,7 @@ export const asking = {
     parse: cibaProfile,
     fallback: 'core',
     about:
-      'Which rules clients of CIBA keep: core, or fapi (no push, requests signed by PS256 or ES256, private_key_jwt alone, a binding_message, tokens of 9 minutes at most).',
+      'Which rules clients of CIBA keep: core, or fapi (no push, no shared secret, requests signed by PS256 or ES256, a binding_message, tokens bound to the client).',
     example: 'fapi',
   }),
   cibaHold: always({

@@ -3,11 +3,11 @@ import { Temporal } from 'temporal-polyfill'
 import { DAY, HOUR, MINUTE, SECOND } from '#base/clock.ts'
 import { readScopes, type Scopes } from '#clients/catalogue.ts'
 import { type DetailTypes, readDetailTypes } from '#clients/detail-types.ts'
+import type { Profile } from '#clients/profile.ts'
 import type { ListenRule } from '#deliveries/listen.ts'
 import type { ProofRule } from '#deliveries/proof.ts'
 import type { Window } from '#http/limits.ts'
 import { readPhone } from '#notices/contacts.ts'
-import type { CibaProfile } from '#protocols/ciba/profile.ts'
 import type { DailyExpiry } from '#requests/expiry.ts'
 
 // What a setting's text may say. Each takes the text as given and returns its value, or throws an Error whose
@@ -43,7 +43,7 @@ export function listenRule(given: string): ListenRule {
   throw new Error('must be off, test, individual or any')
 }
 
-export function cibaProfile(given: string): CibaProfile {
+export function cibaProfile(given: string): Profile {
   if (given === 'core' || given === 'fapi') return given
   throw new Error('must be core or fapi')
 }

@@ -1,9 +1,9 @@
 import { CLIENT_ALGS } from '#clients/jwks.ts'
+import { allowedBy } from '#clients/profile.ts'
 import { PROOF_ALGS } from '#clients/proofs.ts'
 import type { Server } from '#http/server.ts'
 import { ACR } from '#tokens/id-token.ts'
 import { MOST_CACHE_S } from '#tokens/keys.ts'
-import { allowedBy } from './profile.ts'
 import type { CibaContext } from './routes.ts'
 import { CIBA_GRANT, REFRESH_GRANT } from './token.ts'
 

@@ -3,6 +3,7 @@ import { Refusal } from '#base/errors.ts'
 import type { Log } from '#base/log.ts'
 import { hashSecret, sameHash } from '#base/secrets.ts'
 import { authenticateInitiator, type CredentialsContext } from '#clients/credentials.ts'
+import type { Profile } from '#clients/profile.ts'
 import type { Proofs } from '#clients/proofs.ts'
 import { troubleOf } from '#http/errors.ts'
 import type { Server } from '#http/server.ts'
@@ -12,7 +13,7 @@ import { readCredentials } from './credentials.ts'
 import { discoveryRoutes } from './discovery.ts'
 import { CibaRefusal, cibaError } from './errors.ts'
 import { type Parameters, readForm } from './form.ts'
-import { type CibaProfile, requireProfile } from './profile.ts'
+import { requireProfile } from './profile.ts'
 import { tokenRoute } from './token.ts'
 import { tokenStateRoutes } from './token-state.ts'
 
@@ -20,7 +21,7 @@ export interface CibaContext extends CollectContext, CredentialsContext {
   log: Log
   /** How long a poll may be held, in milliseconds. */
   holdMs: number
-  profile: CibaProfile
+  profile: Profile
   proofs: Proofs
   /** Of the key by which the service that takes tokens asks about them, if it has one. */
   resourceKeyHash: Uint8Array | undefined

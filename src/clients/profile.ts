@@ -1,0 +1,35 @@
+import { AUTH_METHODS, type AuthMethod, DELIVERY_MODES, type Initiator } from './store.ts'
+
+/** Which rules hold for every client of this server: those of CIBA Core 1.0, or those of FAPI-CIBA too. */
+export type Profile = 'core' | 'fapi'
+
+const isShared = (method: AuthMethod) => method.startsWith('client_secret_')
+
+/** What a client may be under a profile. */
+export const allowedBy = (profile: Profile) =>
+  profile === 'core'
+    ? { modes: DELIVERY_MODES, authMethods: AUTH_METHODS }
+    : { modes: ['poll', 'ping'] as const, authMethods: AUTH_METHODS.filter((each) => !isShared(each)) }
+
+/**
+ * What a client would have to change to keep the profile (FAPI-CIBA §5.2.2): no push, no shared secret, signed requests,
+ * tokens that are bound to it.
+ *
+ * @returns undefined when it keeps it
+ */
+export function faultUnder(
+  profile: Profile,
+  client: Pick<Initiator, 'deliveryMode' | 'authMethod' | 'requestAlg' | 'boundBy'>,
+): string | undefined {
+  if (profile === 'core') return undefined
+  const { modes, authMethods } = allowedBy(profile)
+  const say = (what: string) => `This server keeps the FAPI profile, and of this client: ${what}.`
+  if (!isOneOf(modes, client.deliveryMode)) return say('push is off; register it for poll or ping')
+  if (!isOneOf(authMethods, client.authMethod))
+    return say(`it must authenticate by ${authMethods.join(' or ')}`)
+  if (client.requestAlg === null) return say('it must sign its requests, by PS256 or ES256')
+  if (client.boundBy === null) return say('its tokens must be bound to it; register it for DPoP')
+  return undefined
+}
+
+const isOneOf = (words: readonly string[], word: string) => words.includes(word)
