@@ -720,6 +720,15 @@ export const operations: Record<string, Operation> = {
     answers: { 200: 'Review' },
     refusals: [...OWN_REQUEST, 'request_settled', 'nothing_granted'],
   },
+  'POST /v1/me/requests/{id}/match': {
+    summary: 'Type the code that the app shows',
+    about:
+      'Where the approval says `match_code`; only then it can be approved. Five wrong codes in a row, over all requests, and none is taken for a while.',
+    tag: 'Approvals',
+    access: 'user',
+    answers: { 204: null },
+    refusals: [...OWN_REQUEST, 'request_settled', 'match_code_unasked', 'match_code_wrong', 'codes_locked'],
+  },
   'POST /v1/me/requests/{id}/approve': {
     summary: 'Approve with a passkey',
     tag: 'Approvals',
@@ -731,6 +740,7 @@ export const operations: Record<string, Operation> = {
       'review_expired',
       'approval_changed',
       'assertion_refused',
+      'match_code_missing',
       'user_disabled',
     ],
   },

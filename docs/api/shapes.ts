@@ -33,6 +33,7 @@ const Problem = Type.Object(
     code: Text('Stable across releases; decide by this'),
     detail: Text('A sentence for people, which may change'),
     state: Type.Optional(RequestStatus),
+    left: Type.Optional(Type.Integer({ description: 'With `match_code_wrong`: how many tries are left' })),
     request_id: Type.Optional(Text('Finds the line in the log of the operator')),
     retry_after: Type.Optional(Type.Integer({ description: 'Seconds until the next try may help' })),
   },
@@ -68,6 +69,9 @@ const CibaAccepted = Type.Object({
   auth_req_id: Text('Fetches the tokens; as secret as one'),
   expires_in: Type.Integer({ description: 'Seconds' }),
   interval: Type.Optional(Type.Integer({ description: 'Seconds between two polls; not for push' })),
+  match_code: Type.Optional(
+    Text('Six digits for the client to show and its user to type, where it is registered so'),
+  ),
 })
 const TokenAnswer = Type.Object({
   access_token: Text('A JWT of RFC 9068, or an opaque text, as the client is registered'),

@@ -7,6 +7,7 @@ import { attemptsOf, tokenDeliveryOf } from '#deliveries/store.ts'
 import type { Server } from '#http/server.ts'
 import { approveRequest } from '#requests/approve.ts'
 import type { RequestContext } from '#requests/context.ts'
+import { typeMatchCode } from '#requests/match-code.ts'
 import { rejectRequest } from '#requests/reject.ts'
 import { requireOwnRequest, reviewRequest } from '#requests/review.ts'
 import { blockedClients, unblockClient } from '#requests/standing.ts'
@@ -75,6 +76,13 @@ export function approvalRoutes(server: Server, context: RequestContext) {
     const credential = http.body.credential as unknown as AuthenticationResponseJSON
     const { status, redirectTo } = await approveRequest(context, userId, http.params.id, credential, http.ip)
     return { status, redirect_to: redirectTo }
+  })
+
+  const match = { params: Id, body: Type.Object({ code: Type.String({ pattern: '^[0-9 -]{6,20}$' }) }) }
+  server.post('/v1/me/requests/:id/match', { schema: match }, async (http, reply) => {
+    const { userId } = await signedIn(context, http)
+    await typeMatchCode(context, userId, http.params.id, http.body.code.replace(/\D/g, ''))
+    return reply.code(204).send()
   })
 
   // The body may be left out: to refuse must be the cheap way.

@@ -13,6 +13,10 @@ export interface Problem {
   detail: string
   /** With `request_settled`: the final state that won. */
   state?: RequestStatus
+  /** With `match_code_wrong`: how many tries are left. */
+  left?: number
+  /** Seconds until the next try may help. */
+  retry_after?: number
   /** Tells the operator's log line of a fault. */
   request_id?: string
 }
@@ -77,6 +81,8 @@ export interface Approval {
   scopes: ScopeCard[]
   /** What is asked for beyond them (RFC 9396). */
   authorization_details: DetailCard[]
+  /** The user types six digits that the app shows them, and only then approves. */
+  match_code: boolean
   /** The app shows the same words: whoever compares them knows which ask this is. */
   binding_message: string | null
   reason: string | null

@@ -23,6 +23,11 @@ const refusals = {
   contact_taken: 'Another account is told at this number already.',
   details_refused: 'The authorization_details may not be asked for.',
   nothing_granted: 'Keep at least one part of what is asked, or reject the request.',
+  codes_locked:
+    'Too many wrong codes were typed, so no more are taken for a while. Nothing was approved; you can still reject.',
+  match_code_missing: 'Type the code that the app shows before you approve.',
+  match_code_unasked: 'This request has no code to type.',
+  match_code_wrong: 'This is not the code that the app shows.',
   code_wrong: 'The code is wrong, was used before, or has expired.',
   cross_origin: 'This call must come from our own pages, as JSON.',
   encryption_key_refused: 'The encryption key may not be used.',

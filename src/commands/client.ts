@@ -13,7 +13,7 @@ const HELP = `Usage: countersign client add --individual USER_ID | --initiator  
                              [--delivery poll|ping|push] [--notification URL] [--auth-method METHOD]
                              [--jwks FILE|URL] [--request-alg ALG]
                              [--dpop] [--token-format jwt|opaque] [--scope WORDS] [--detail-types WORDS]
-                             [--link USER_ID]…
+                             [--match-code] [--link USER_ID]…
                              [--notifier URL] [--encryption-key FILE] [--redirect URL] [--postback URL]
                              [--purpose TEXT] [--test [--simulate OUTCOME]] [--json]
        countersign client tls CLIENT_ID …        (“countersign client tls --help” tells more)
@@ -35,6 +35,7 @@ Registers an app and prints its id and secrets, this once.
   --token-format FORMAT of an initiator: jwt (the default), or opaque, which only introspection tells of
   --scope WORDS         of an initiator: all it may ask for, in quotes, apart by spaces; openid if not given
   --detail-types WORDS  of an initiator: types of authorization_details that it may ask for, apart by spaces
+  --match-code          of an initiator: its users type six digits that it shows them
   --link USER_ID        of an initiator: a user it may ask (id or handle); may be given more than once
   --encryption-key FILE a public key (JWK) that tokens are encrypted to, so that only its owner can read them
   --redirect URL        where a browser is sent back after sign-in by way of it
@@ -62,6 +63,7 @@ export async function run(args: string[]): Promise<number> {
     'token-format': { type: 'string' },
     scope: { type: 'string' },
     'detail-types': { type: 'string' },
+    'match-code': { type: 'boolean' },
     link: { type: 'string', multiple: true },
     notifier: { type: 'string' },
     'encryption-key': { type: 'string' },
@@ -113,6 +115,7 @@ export async function run(args: string[]): Promise<number> {
             tokenFormat: values['token-format'],
             scope: values.scope,
             detailTypes: values['detail-types'] === undefined ? undefined : scopeList(values['detail-types']),
+            requiresMatchCode: values['match-code'],
             links: await Promise.all((values.link ?? []).map(idOf)),
           })
         : await registerClient(context, {
@@ -151,6 +154,7 @@ const INITIATOR_WORDS = [
   'token-format',
   'scope',
   'detail-types',
+  'match-code',
   'link',
 ] as const
 

@@ -26,6 +26,7 @@ import type { IssuedToken, RequestContext } from './context.ts'
 import { makeEvidence } from './evidence.ts'
 import { grantTokens, keepGranted } from './grant.ts'
 import { handleOf } from './handle.ts'
+import { requireMatched } from './match-code.ts'
 import { redirectWith } from './redirect.ts'
 import { pendingRequest, requireOwnRequest, requirePending } from './review.ts'
 import { settle } from './settle.ts'
@@ -45,7 +46,7 @@ export interface Decided {
  * share one commit: a crash leaves all of them or none.
  *
  * @throws Refusal `request_not_found`, `request_settled`, `review_expired`, `approval_changed`, `assertion_refused`,
- *   `user_disabled`
+ *   `match_code_missing`, `user_disabled`
  */
 export async function approveRequest(
   context: RequestContext,
@@ -68,6 +69,7 @@ export async function approveRequest(
     // Whoever disables the account now waits for this, and then finds the token it brings.
     if ((await lockUser(tx, userId))?.state !== 'active') throw new Refusal('user_disabled')
     const { request, client } = await pendingRequest(tx, userId, id, at)
+    await requireMatched(tx, request)
     const review = await takeReview(tx, challenge, id, userId, at)
     if (!review) throw new Refusal('review_expired')
     if (

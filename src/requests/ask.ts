@@ -10,6 +10,7 @@ import { fitBindingMessage } from './binding-message.ts'
 import type { RequestContext } from './context.ts'
 import { readDetails } from './details.ts'
 import { bearerPlace, handleOf } from './handle.ts'
+import { LONGEST_MATCH_MS, matchCodeOf } from './match-code.ts'
 import { openRequest } from './open.ts'
 import { isBlocked } from './standing.ts'
 import { countPending, insertHandle } from './store.ts'
@@ -65,7 +66,8 @@ export interface AskContext extends RequestContext {
  * Asks a user who has linked this initiator. Whoever is not known, has not linked it or wants to hear nothing of it is
  * answered alike, after the same look-ups, and nobody is told: the answer is no phone book.
  *
- * @returns the handle by which the client comes for the result, and how long it is good, in seconds
+ * @returns the handle by which the client comes for the result, how long it is good, in seconds, and the code that the
+ *   client shows, if it is one whose users type one
  * @throws Refusal `scope_refused`, `details_refused`, `binding_message_unfit`, `hint_unknown`, `too_many_open`, `asks_paused`, `idempotency_key_reused`
  */
 export async function askUser(context: AskContext, ask: InitiatorAsk) {
@@ -79,11 +81,21 @@ export async function askUser(context: AskContext, ask: InitiatorAsk) {
   const bindingMessage = ask.bindingMessage === undefined ? null : fitBindingMessage(ask.bindingMessage)
   const user = await findLinked(context, ask.hint, client.id, scopes)
 
-  const expiresAt = now() + lifeOf(ask.requestedExpiry, askRules)
   const pushUrl = initiator.deliveryMode === 'push' ? initiator.notificationUrl : null
   const isRenewable = scopes.includes('offline_access') && askRules.renewableMs > 0
   const renewableMs = isRenewable ? askRules.renewableMs : null
-  const terms: Terms = { scopes, details, bindingMessage, pushUrl, renewableMs, dpopJkt: ask.dpopJkt ?? null }
+  const isMatched = initiator.requiresMatchCode === 1
+  const terms: Terms = {
+    scopes,
+    details,
+    isMatched,
+    bindingMessage,
+    pushUrl,
+    renewableMs,
+    dpopJkt: ask.dpopJkt ?? null,
+  }
+  const lifeMs = lifeOf(ask.requestedExpiry, askRules)
+  const expiresAt = now() + (isMatched ? Math.min(lifeMs, LONGEST_MATCH_MS) : lifeMs)
   const asked = {
     client,
     userId: user.id,
@@ -112,6 +124,7 @@ export async function askUser(context: AskContext, ask: InitiatorAsk) {
   return {
     request,
     handle: handleOf(vault, request.id),
+    matchCode: isMatched ? matchCodeOf(vault, request.id) : undefined,
     expiresIn: Math.max(1, Math.floor((request.expiresAt - now()) / SECOND)),
     intervalSeconds: askRules.intervalSeconds,
   }

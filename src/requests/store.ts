@@ -319,6 +319,8 @@ export interface RequestHandle {
   polledAt: number | null
   redeemedAt: number | null
   sealedBearer: Uint8Array | null
+  /** When the user had typed the code that the client shows. */
+  matchedAt: number | null
 }
 
 export const insertHandle = (
@@ -331,14 +333,17 @@ export const insertHandle = (
 
 export const handleInside = (tx: Transaction, requestId: string) =>
   tx.one<RequestHandle>(sql`
-    select request_id, interval_seconds, polled_at, redeemed_at, sealed_bearer
+    select request_id, interval_seconds, polled_at, redeemed_at, sealed_bearer, matched_at
       from request_handles where request_id = ${requestId}`)
 
 /** For one who polls: of two at the same moment the second waits for the first. */
 export const lockHandle = (tx: Transaction, requestId: string) =>
   tx.one<RequestHandle>(sql`
-    select request_id, interval_seconds, polled_at, redeemed_at, sealed_bearer
+    select request_id, interval_seconds, polled_at, redeemed_at, sealed_bearer, matched_at
       from request_handles where request_id = ${requestId} /* for update */`)
+
+export const noteMatched = (tx: Transaction, requestId: string, now: number) =>
+  tx.run(sql`update request_handles set matched_at = ${now} where request_id = ${requestId}`)
 
 export const notePoll = (tx: Transaction, requestId: string, intervalSeconds: number, now: number) =>
   tx.run(sql`

@@ -21,7 +21,7 @@ export async function approvalText(
   { request, client }: { request: TokenRequest; client: Client },
   withheld: readonly number[] = [],
 ): Promise<string> {
-  const { scopes, details, bindingMessage, pushUrl } = termsOf(request)
+  const { scopes, details, isMatched, bindingMessage, pushUrl } = termsOf(request)
   return canonicalJson({
     v: 1,
     decision: 'approve',
@@ -37,6 +37,7 @@ export async function approvalText(
       dangerous: isDangerous,
     })),
     authorization_details: shownDetails(details, catalogue.details, withheld),
+    match_code: isMatched,
     binding_message: bindingMessage,
     reason: request.reason,
     from: request.address,

@@ -8,6 +8,8 @@ export interface Terms {
   details: Detail[]
   /** Shown by the client too, so that a person can see that both mean the same (CIBA Core 1.0 §7.1). */
   bindingMessage: string | null
+  /** Whether the user types a code that the client shows. */
+  isMatched: boolean
   /** Where the tokens are pushed to; null where the client comes for them. */
   pushUrl: string | null
   /** How long access can be renewed without asking again, in milliseconds; null where it cannot. */
@@ -19,6 +21,7 @@ export interface Terms {
 const EVERYTHING: Terms = {
   scopes: [],
   details: [],
+  isMatched: false,
   bindingMessage: null,
   pushUrl: null,
   renewableMs: null,

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { decodeJwt } from 'jose'
 import { startBrowser } from '../support/browser.ts'
 import { inDetail, linkedApp, PAYMENT, STATEMENTS, WORDED } from './asked.ts'
-import { approve, letterOf, read, startStage } from './stage.ts'
+import { approve, approveButton, headed, letterOf, read, rejectButton, startStage } from './stage.ts'
 
 const browser = await startBrowser()
 
@@ -43,4 +43,43 @@ test('what is asked is read in words, and of two details the one that is left is
 
   const tokens = (await (await app.calls.poll(app.client, auth_req_id)).json()) as { access_token: string }
   assert.deepEqual(decodeJwt(tokens.access_token).authorization_details, [STATEMENTS])
+})
+
+test('the code that the app shows is typed before the passkey; five wrong ones, and the page says how it stands', async () => {
+  await using stage = await startStage(browser, { env: WORDED })
+  const { page } = stage.device
+  const app = await linkedApp(stage, { require_match_code: true })
+  const { requestId, auth_req_id, match_code = '' } = await app.ask()
+  const wrong = String((Number(match_code) + 1) % 1_000_000).padStart(6, '0')
+  const field = page.getByLabel('Code that Northwind Agent shows you now')
+
+  await read(stage.device, requestId)
+  // A second in view is not enough: without the code there is nothing to approve.
+  await page.waitForTimeout(1_200)
+  assert.equal(await approveButton(page).getAttribute('aria-disabled'), 'true')
+  const passkeys = page.waitForRequest((call) => call.url().endsWith('/approve'), { timeout: 60_000 })
+  await field.fill(wrong)
+  await approveButton(page).click()
+  await page.getByText('That is not the code. You have 4 more tries.').waitFor()
+  await field.fill(match_code)
+  await approve(stage.device)
+  await passkeys
+  assert.equal((await app.calls.poll(app.client, auth_req_id)).status, 200)
+
+  const next = await app.ask()
+  await read(stage.device, next.requestId)
+  for (const said of [
+    '4 more tries',
+    '3 more tries',
+    '2 more tries',
+    'One more try',
+    'Too many wrong codes',
+  ]) {
+    await field.fill(next.match_code === wrong ? match_code : wrong)
+    await approveButton(page).click()
+    await page.getByText(said).waitFor()
+  }
+  await page.getByText('Nothing was approved. From today').waitFor()
+  await rejectButton(page).click()
+  await headed(page, 'Rejected')
 })

@@ -66,6 +66,19 @@ export async function askedStates(stage: Stage, look: Look) {
   await device.page.locator('.tick input').first().uncheck()
   await device.page.locator('.tick input:enabled:not(:checked)').waitFor()
   await look(device.page, 'request, in part')
+
+  const shows = await linkedApp(stage, { require_match_code: true })
+  const { requestId: id, match_code } = await shows.ask()
+  const wrong = String((Number(match_code) + 1) % 1_000_000).padStart(6, '0')
+  await show(device, id)
+  await look(device.page, 'request, a code to type')
+  for (let i = 0; i < 5; i += 1) {
+    await device.page.locator('.match input').fill(wrong)
+    await device.page.locator('.decide .primary[aria-disabled="false"]').click()
+    await device.page.locator(`main .failure`).waitFor()
+    if (i === 0) await look(device.page, 'request, a wrong code')
+  }
+  await look(device.page, 'request, no more codes')
 }
 
 /** What goes wrong around a request. */

@@ -15,6 +15,8 @@ export interface Acknowledgement {
   auth_req_id: string
   expires_in: number
   interval?: number
+  /** Where its users type one. */
+  match_code?: string
   /** From the `location` header. */
   requestId: string
 }

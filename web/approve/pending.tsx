@@ -10,7 +10,8 @@ import { t } from '../ui/text.ts'
 import { AlteredRequest } from './altered.tsx'
 import { approve, Changed, type Decision, isSettled, reject, reportAndBlock } from './decide.ts'
 import { Letter } from './letter.tsx'
-import { Altered, reviewInHand, takeReview } from './take-review.ts'
+import { isWhole, MatchCode, typeCode } from './match-code.tsx'
+import { Altered, reviewInHand, type Shown, takeReview } from './take-review.ts'
 import { TimeLeft } from './time-left.tsx'
 import { useArmed } from './use-armed.ts'
 
@@ -26,13 +27,12 @@ interface Props {
 export function PendingRequest({ request, timeLeft, onDecided, onSettled }: Props) {
   const [shown, setShown] = useState(() => reviewInHand(request.id))
   const [hasChanged, setChanged] = useState(false)
+  const [code, setCode] = useState('')
 
   const wanted = useRef<number[]>([])
   const open = useAction(() => takeReview(request.id, wanted.current).then(setShown).catch(unlessSettled))
   const approval = useAction(() =>
-    shown
-      ? approve(request.id, shown).then(onDecided).catch(readAgain).catch(unlessSettled)
-      : Promise.resolve(),
+    shown ? approveMatched(shown).then(onDecided).catch(readAgain).catch(unlessSettled) : Promise.resolve(),
   )
   const rejection = useAction(() => reject(request.id).then(onDecided).catch(unlessSettled))
 
@@ -53,6 +53,11 @@ export function PendingRequest({ request, timeLeft, onDecided, onSettled }: Prop
     setChanged(true)
   }
 
+  async function approveMatched(text: Shown) {
+    if (text.approval.match_code) await typeCode(request.id, code)
+    return approve(request.id, text)
+  }
+
   // Another part of it is another text to sign.
   function keepBack(withheld: number[]) {
     wanted.current = withheld
@@ -64,6 +69,7 @@ export function PendingRequest({ request, timeLeft, onDecided, onSettled }: Prop
   if (open.error instanceof Altered || failure instanceof Altered) return <AlteredRequest />
   if (!shown) return open.error === undefined ? <Skeleton /> : <Failure error={open.error} retry={open.run} />
 
+  const needsCode = shown.approval.match_code
   return (
     <article>
       {hasChanged && (
@@ -81,6 +87,7 @@ export function PendingRequest({ request, timeLeft, onDecided, onSettled }: Prop
         }}
       />
       <TimeLeft ms={timeLeft} />
+      {needsCode && <MatchCode app={shown.approval.client_name} code={code} onCode={setCode} />}
       <Failure error={failure} />
       <div class="pair decide">
         <Button isBusy={rejection.isBusy} onClick={rejection.run}>
@@ -89,7 +96,7 @@ export function PendingRequest({ request, timeLeft, onDecided, onSettled }: Prop
         <Button
           kind="primary"
           isBusy={approval.isBusy}
-          isDisabled={!isArmed || open.isBusy}
+          isDisabled={!isArmed || open.isBusy || (needsCode && !isWhole(code))}
           onClick={approval.run}
         >
           {t('request.approve')}

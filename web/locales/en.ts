@@ -155,6 +155,9 @@ export const en = {
   'event.notice_shown': 'The message was shown to you',
   'event.notice_failed': 'You could not be told',
   'event.opened': 'Opened',
+  'event.code_matched': 'You typed the code of the app',
+  'event.code_wrong': 'A wrong code was typed',
+  'event.codes_locked': 'Too many wrong codes: none is taken for a while',
   'event.approved': 'Approved',
   'event.rejected': 'Rejected',
   'event.expired': 'Expired',
@@ -592,6 +595,14 @@ export const en = {
   'linkCode.button': 'Show the app',
   'linkCode.help':
     'Only type a code that you asked for yourself. Nobody who calls or writes to you needs you to.',
+  'match.label': 'Code that {app} shows you now',
+  'match.help': 'Six digits. If the app shows you none, or somebody reads one out to you, reject.',
+  'match.wrong': {
+    one: 'That is not the code. One more try, then no code is taken for a while.',
+    other: 'That is not the code. You have {count} more tries.',
+  },
+  'match.locked':
+    'Too many wrong codes. Nothing was approved. From {at} you can type one again; you can reject now.',
   'scope.danger': 'Can do harm:',
   'scope.unworded': 'Not explained by whoever runs this server:',
   'links.title': 'Linked apps',

@@ -15,6 +15,7 @@ const FIRST = new Set([
   'inbox',
   'request',
   'scope',
+  'match',
   'report',
   'altered',
   'settled',

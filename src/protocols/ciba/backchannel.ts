@@ -16,9 +16,14 @@ export function backchannelRoute(clientRoute: ClientRoute, context: CibaContext)
     const parameters = await readParameters(context, call)
     const dpopJkt = await readKeyToBe(context, call, parameters.get('dpop_jkt'), reply)
     const ask = { ...(await readAsk(context, call, parameters)), dpopJkt }
-    const { request, handle, expiresIn, intervalSeconds } = await askUser(context, ask)
+    const { request, handle, expiresIn, intervalSeconds, matchCode } = await askUser(context, ask)
     reply.header('location', `/v1/requests/${request.id}`)
-    const answer = { auth_req_id: handle, expires_in: expiresIn }
+    const answer = {
+      auth_req_id: handle,
+      expires_in: expiresIn,
+      // For the client to show, and its user to type where they approve.
+      ...(matchCode === undefined ? {} : { match_code: matchCode }),
+    }
     return request.delivery === 'push' ? answer : { ...answer, interval: intervalSeconds }
   })
 }

@@ -271,7 +271,19 @@ create table request_handles (
   -- The result was given out, the one time.
   redeemed_at bigint,
   -- Bearer token by which the client knows a ping or push of ours.
-  sealed_bearer bytea
+  sealed_bearer bytea,
+  -- The user has typed the code that the client shows.
+  matched_at bigint
+);
+
+-- How often a user was wrong about a code in a row. Neither time nor a new code makes it fewer.
+create table code_tries (
+  user_id text not null,
+  -- match: codes that clients show, of all requests. user_code: and a client: the user's own, as that client said it.
+  about text not null,
+  failures bigint not null,
+  locked_until bigint not null,
+  primary key (user_id, about)
 );
 
 -- How a user stands to a client whose requests they have rejected. An approval clears it.

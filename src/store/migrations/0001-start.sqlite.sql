@@ -270,7 +270,19 @@ create table request_handles (
   -- The result was given out, the one time.
   redeemed_at integer,
   -- Bearer token by which the client knows a ping or push of ours.
-  sealed_bearer blob
+  sealed_bearer blob,
+  -- The user has typed the code that the client shows.
+  matched_at integer
+) strict, without rowid;
+
+-- How often a user was wrong about a code in a row. Neither time nor a new code makes it fewer.
+create table code_tries (
+  user_id text not null,
+  -- match: codes that clients show, of all requests. user_code: and a client: the user's own, as that client said it.
+  about text not null,
+  failures integer not null,
+  locked_until integer not null,
+  primary key (user_id, about)
 ) strict, without rowid;
 
 -- How a user stands to a client whose requests they have rejected. An approval clears it.
