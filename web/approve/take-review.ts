@@ -47,5 +47,7 @@ export async function takeReview(requestId: string, withheld: number[] = []): Pr
   const approval = JSON.parse(review.approval) as Approval
   const isOurs = approval.v === 1 && approval.decision === 'approve' && approval.request_id === requestId
   if (!isOurs) throw new Altered()
-  return { approval, text: review.approval, withheld, options: review.options }
+  // What is kept back is read from what will be signed, not from what was wished.
+  const keptBack = approval.authorization_details.flatMap(({ granted }, i) => (granted ? [] : [i]))
+  return { approval, text: review.approval, withheld: keptBack, options: review.options }
 }
