@@ -10,6 +10,7 @@ import type { UsersContext } from '#users/users.ts'
 import type { FeedbackCard } from './contract.ts'
 import { signedIn } from './guard.ts'
 import { Id } from './shapes.ts'
+import { sharedLimit } from './shared-limit.ts'
 
 const PAGE = 50
 /** Sorts after every id. */
@@ -19,7 +20,7 @@ const OF_ONE = [
   { most: 5, ms: MINUTE },
   { most: 30, ms: DAY },
 ]
-const OF_STRANGERS = [{ most: 200, ms: HOUR }]
+const OF_STRANGERS = { most: 200, ms: HOUR }
 
 const NewFeedback = Type.Object({
   text: Type.String({ minLength: 1, maxLength: 4_000, description: 'What there is to say' }),
@@ -35,7 +36,7 @@ export function feedbackRoutes(
   context: UsersContext & FeedbackContext & { steady: () => number },
 ) {
   const limitOne = callLimit(OF_ONE, context.steady)
-  const limitStrangers = callLimit(OF_STRANGERS, context.steady)
+  const limitStrangers = sharedLimit(context, 'feedback', OF_STRANGERS)
 
   server.post('/v1/feedback', { schema: { body: NewFeedback } }, async (http, reply) => {
     const userId = await signedIn(context, http).then(
@@ -46,7 +47,7 @@ export function feedbackRoutes(
       },
     )
     limitOne(userId ?? http.ip)
-    if (!userId) limitStrangers('all')
+    if (!userId) await limitStrangers('all')
     const { text, page = '/', contact }: Static<typeof NewFeedback> = http.body
     const id = await takeFeedback(context, { userId, page, text, contact: contact?.trim() || null })
     return reply.code(201).send({ id })

@@ -4,7 +4,6 @@ import { MINUTE, SECOND } from '#base/clock.ts'
 import { wordsFor } from '#clients/catalogue.ts'
 import { scopeList } from '#clients/scopes.ts'
 import { clientById, iconSetAt, linksOfUser } from '#clients/store.ts'
-import { callLimit } from '#http/limits.ts'
 import type { Server } from '#http/server.ts'
 import { agreeToLink, confirmLink, declineLink } from '#requests/link.ts'
 import { type LinkAsk, type LinkContext, type LinkOffer, offerLink } from '#requests/link-offer.ts'
@@ -13,6 +12,7 @@ import { unlinkUser } from '#requests/unlink.ts'
 import type { LinkCard, LinkDone, LinkOfferCard, ScopeCard } from './contract.ts'
 import { signedIn } from './guard.ts'
 import { Credential, Id } from './shapes.ts'
+import { sharedLimit } from './shared-limit.ts'
 
 const Ask = {
   client_id: Type.Optional(Type.String({ minLength: 1, maxLength: 100, pattern: '^[!-~]+$' })),
@@ -24,23 +24,23 @@ const Ask = {
 const Shown = Type.String({ minLength: 1, maxLength: 100, pattern: '^[\\w-]+$' })
 
 /** Calls with a code of one user: a person mistypes it now and then, a machine would try many. */
-const TRIES = [{ most: 30, ms: 10 * MINUTE }]
+const TRIES = { most: 30, ms: 10 * MINUTE }
 
 /** Which apps may ask a user: shown to them, agreed to by their passkey, and ended by them. */
 export function linkRoutes(server: Server, context: LinkContext & { steady: () => number }) {
   const { db } = context
-  const limitTries = callLimit(TRIES, context.steady)
+  const limitTries = sharedLimit(context, 'link_code', TRIES)
 
   server.post('/v1/me/links/offer', { schema: { body: Type.Object(Ask) } }, async (http) => {
     const { userId } = await signedIn(context, http)
-    return offerCard(await offerLink(context, userId, askOf(userId, http.body)))
+    return offerCard(await offerLink(context, userId, await askOf(userId, http.body)))
   })
 
   const confirm = { body: Type.Object({ ...Ask, shown: Shown }) }
   server.post('/v1/me/links/confirm', { schema: confirm }, async (http) => {
     const { userId } = await signedIn(context, http)
     const { shown } = http.body
-    return { options: await confirmLink(context, userId, askOf(userId, http.body), shown) }
+    return { options: await confirmLink(context, userId, await askOf(userId, http.body), shown) }
   })
 
   const agree = { body: Type.Object({ ...Ask, shown: Shown, credential: Type.Optional(Credential) }) }
@@ -48,7 +48,7 @@ export function linkRoutes(server: Server, context: LinkContext & { steady: () =
     const { userId } = await signedIn(context, http)
     const { shown } = http.body
     const credential = http.body.credential as unknown as AuthenticationResponseJSON | undefined
-    const ask = askOf(userId, http.body)
+    const ask = await askOf(userId, http.body)
     const { link, redirectTo } = await agreeToLink(context, userId, ask, { shown, credential })
     const done: LinkDone = {
       link_id: link.subject,
@@ -60,7 +60,7 @@ export function linkRoutes(server: Server, context: LinkContext & { steady: () =
 
   server.post('/v1/me/links/decline', { schema: { body: Type.Object(Ask) } }, async (http) => {
     const { userId } = await signedIn(context, http)
-    return { redirect_to: await declineLink(context, userId, askOf(userId, http.body)) }
+    return { redirect_to: await declineLink(context, userId, await askOf(userId, http.body)) }
   })
 
   server.get('/v1/me/links', async (http) => {
@@ -86,8 +86,11 @@ export function linkRoutes(server: Server, context: LinkContext & { steady: () =
     return reply.code(204).send()
   })
 
-  function askOf(userId: string, body: Static<ReturnType<typeof Type.Object<typeof Ask>>>): LinkAsk {
-    if (body.code !== undefined) limitTries(userId)
+  async function askOf(
+    userId: string,
+    body: Static<ReturnType<typeof Type.Object<typeof Ask>>>,
+  ): Promise<LinkAsk> {
+    if (body.code !== undefined) await limitTries(userId)
     const { client_id, code, scope, redirect_uri, state } = body
     return { clientId: client_id, code, scope, redirectUrl: redirect_uri, state }
   }

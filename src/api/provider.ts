@@ -15,7 +15,7 @@ import type { SignInWays } from './contract.ts'
 import { deviceOf } from './guard.ts'
 
 interface ProviderContext extends UsersContext {
-  limitStranger: (address: string) => void
+  limitStranger: (address: string) => Promise<void>
 }
 
 /** Sign-in by the operator's own OpenID provider. A browser comes and goes here, so a no is a page, not a problem. */
@@ -32,7 +32,7 @@ export function providerRoutes(server: Server, context: ProviderContext, provide
   const wish = Type.Object({ to: Type.Optional(Type.String({ maxLength: 2_000 })) })
   server.get('/v1/session/provider', { schema: { querystring: wish } }, async (http, reply) => {
     try {
-      context.limitStranger(http.ip)
+      await context.limitStranger(http.ip)
       const begun = await beginProviderSignIn(context, provider, pathOf(http.query.to))
       // Lax: the way back begins at the provider, and a Strict cookie stays behind there.
       setCookie(reply, journeyCookie, begun.state, JOURNEY_MS, 'Lax')
@@ -46,7 +46,7 @@ export function providerRoutes(server: Server, context: ProviderContext, provide
     const query = http.url.slice(http.url.indexOf('?') + 1)
     const state = readCookie(http, journeyCookie)
     try {
-      context.limitStranger(http.ip)
+      await context.limitStranger(http.ip)
       const made = await signInByProvider(context, provider, { query, state }, deviceOf(http))
       setCookie(reply, cookie, made.sessionSecret, SESSION_LIFE_MS)
       return reply.redirect(made.hasPasskey ? made.returnTo : '/security', 303)

@@ -40,13 +40,13 @@ export function recoveryRoutes(server: Server, context: SessionContext) {
 
   const code = Type.String({ minLength: 1, maxLength: 100 })
   server.post('/v1/recovery/options', { schema: { body: Type.Object({ code }) } }, async (http) => {
-    context.limitStranger(http.ip)
+    await context.limitStranger(http.ip)
     return { options: await recoveryOptions(context, http.body.code) }
   })
 
   const recovery = { schema: { body: Type.Object({ code, credential: Credential, label: Label }) } }
   server.post('/v1/recovery', recovery, async (http, reply) => {
-    context.limitStranger(http.ip)
+    await context.limitStranger(http.ip)
     const { code, label } = http.body
     const credential = http.body.credential as unknown as RegistrationResponseJSON
     const given = { code, credential, label: labelOf(label) }

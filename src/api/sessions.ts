@@ -18,7 +18,7 @@ import { Credential, Id, Label, labelOf } from './shapes.ts'
 
 export interface SessionContext extends UsersContext {
   /** Counts one call of somebody who is not signed in, and refuses it when there were too many. */
-  limitStranger: (address: string) => void
+  limitStranger: (address: string) => Promise<void>
 }
 
 /** Enrolment, sign-in, and what a user may see and end of it. */
@@ -29,14 +29,14 @@ export function sessionRoutes(server: Server, context: SessionContext) {
 
   const token = Type.String({ minLength: 1, maxLength: 200 })
   server.post('/v1/enrolment/options', { schema: { body: Type.Object({ token }) } }, async (http) => {
-    context.limitStranger(http.ip)
+    await context.limitStranger(http.ip)
     const { options, user } = await enrolmentOptions(context, http.body.token)
     return { options: options as unknown as Record<string, unknown>, user } satisfies EnrolmentOptions
   })
 
   const enrolment = Type.Object({ token, credential: Credential, label: Label })
   server.post('/v1/enrolment', { schema: { body: enrolment } }, async (http, reply) => {
-    context.limitStranger(http.ip)
+    await context.limitStranger(http.ip)
     const { token, credential, label } = http.body
     const passkey = credential as unknown as RegistrationResponseJSON
     const made = await enrol(
@@ -51,7 +51,7 @@ export function sessionRoutes(server: Server, context: SessionContext) {
   })
 
   server.post('/v1/session/options', async (http) => {
-    context.limitStranger(http.ip)
+    await context.limitStranger(http.ip)
     return { options: await signInOptions(context) }
   })
 

@@ -1,4 +1,5 @@
 import { createSecretKey } from 'node:crypto'
+import { sharedLimit } from '#api/shared-limit.ts'
 import { startKeeper } from '#audit/keeper.ts'
 import { startTally } from '#audit/tally.ts'
 import { type Clock, MINUTE, SECOND } from '#base/clock.ts'
@@ -119,7 +120,7 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
     stopping: stopping.signal,
     tellsApp: config.appBackendUrl !== undefined,
     limitClient: callLimit(config.rateLimit, steady),
-    limitStranger: callLimit([{ most: SIGN_INS_A_MINUTE, ms: MINUTE }], steady),
+    limitStranger: sharedLimit({ db, now, steady }, 'sign_in', { most: SIGN_INS_A_MINUTE, ms: MINUTE }),
     limitAddress: callLimit([{ most: FAILURES_A_MINUTE, ms: MINUTE }], steady),
     limitInitiator: callLimit(config.cibaRateLimit, steady),
   }

@@ -343,3 +343,28 @@ export const insertIdentity = (
     values (${each.issuer}, ${each.subject}, ${each.userId}, ${each.createdAt})
     on conflict do nothing
     returning user_id`)
+
+interface Attempt {
+  kind: string
+  /** An address, or the id of a user. */
+  who: string
+  at: number
+  /** A count that began no later is over. */
+  freshAfter: number
+}
+
+/** Counts one more attempt. @returns how many there are by now, and since when */
+export async function countAttempt(tx: Transaction, { kind, who, at, freshAfter }: Attempt) {
+  const row = await tx.one<{ since: number; count: number }>(sql`
+    insert into attempts (kind, who, since, count) values (${kind}, ${who}, ${at}, 1)
+    on conflict (kind, who) do update
+       set count = case when attempts.since > ${freshAfter} and attempts.since <= ${at} then attempts.count + 1
+                        else 1 end,
+           since = case when attempts.since > ${freshAfter} and attempts.since <= ${at} then attempts.since
+                        else excluded.since end
+    returning since, count`)
+  return row ?? { since: at, count: 1 }
+}
+
+export const deleteOldAttempts = (tx: Transaction, sinceBefore: number) =>
+  tx.run(sql`delete from attempts where since < ${sinceBefore}`)

@@ -38,6 +38,15 @@ create table passkeys (
 );
 create index passkeys_of_user on passkeys (user_id);
 
+-- Attempts that all nodes count together, by address or user; kept for a day.
+create table attempts (
+  kind text collate "C" not null,
+  who text collate "C" not null,
+  since bigint not null,
+  count bigint not null,
+  primary key (kind, who)
+);
+
 -- Each makes one new passkey, for a user who has lost theirs.
 create table recovery_codes (
   code_hash bytea primary key check (length(code_hash) = 32),

@@ -37,6 +37,15 @@ create table passkeys (
 ) strict, without rowid;
 create index passkeys_of_user on passkeys (user_id);
 
+-- Attempts that all nodes count together, by address or user; kept for a day.
+create table attempts (
+  kind text not null,
+  who text not null,
+  since integer not null,
+  count integer not null,
+  primary key (kind, who)
+) strict, without rowid;
+
 -- Each makes one new passkey, for a user who has lost theirs.
 create table recovery_codes (
   code_hash blob primary key check (length(code_hash) = 32),
