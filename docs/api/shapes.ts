@@ -264,6 +264,12 @@ const PasskeyCard = of<contract.PasskeyCard>()(
     synced: Type.Boolean({ description: 'Also works on the other devices of the user' }),
   }),
 )
+const UserCodeCard = of<contract.UserCodeCard>()(
+  Type.Object({
+    in_use: Type.Boolean({ description: 'Whether this server has apps send one' }),
+    set_at: OrNull(Time('When it was set')),
+  }),
+)
 const RecoveryCodesCard = of<contract.RecoveryCodesCard>()(
   Type.Object({
     left: Type.Integer({ description: 'How many still work' }),
@@ -772,6 +778,7 @@ export const shapes = {
   PasskeyCard,
   Passkeys: List('passkeys', PasskeyCard),
   RecoveryCodesCard,
+  UserCodeCard,
   NewRecoveryCodes,
   SessionCard,
   Sessions: List('sessions', SessionCard),

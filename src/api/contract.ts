@@ -158,6 +158,13 @@ export interface RecoveryCodesCard {
   made_at: number | null
 }
 
+/** The secret code that some apps must be told before they may ask; the code itself is told nobody. */
+export interface UserCodeCard {
+  /** Whether this server has apps send one. */
+  in_use: boolean
+  set_at: number | null
+}
+
 /** New recovery codes, shown this once. */
 export interface NewRecoveryCodes {
   codes: string[]

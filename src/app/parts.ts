@@ -202,6 +202,7 @@ const askRules = (config: Config) => ({
   tokenLifeMs: config.cibaTokenLife,
   renewableMs: config.cibaRefreshLife,
   mostOpen: config.cibaMostOpen,
+  takesUserCodes: config.cibaUserCode,
   takesHandles: config.linkHandles !== 'hidden',
 })
 

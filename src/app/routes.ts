@@ -21,6 +21,7 @@ import { ownSimulateRoutes, simulateRoutes } from '#api/simulate.ts'
 import { startRoutes } from '#api/start.ts'
 import { tlsRoutes } from '#api/tls.ts'
 import { tokenRoutes } from '#api/tokens.ts'
+import { userCodeRoutes } from '#api/user-code.ts'
 import { hashSecret, sameHash } from '#base/secrets.ts'
 import { liveRoutes } from '#channels/live/routes.ts'
 import { pushRoutes } from '#channels/webpush/routes.ts'
@@ -64,6 +65,7 @@ export async function addRoutes(
     guardPages(routes, context)
     sessionRoutes(routes, context)
     recoveryRoutes(routes, context)
+    userCodeRoutes(routes, context)
     providerRoutes(routes, context, provider)
     approvalRoutes(routes, context)
     tokenRoutes(routes, context)

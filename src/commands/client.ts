@@ -13,7 +13,7 @@ const HELP = `Usage: countersign client add --individual USER_ID | --initiator  
                              [--delivery poll|ping|push] [--notification URL] [--auth-method METHOD]
                              [--jwks FILE|URL] [--request-alg ALG]
                              [--dpop] [--token-format jwt|opaque] [--scope WORDS] [--detail-types WORDS]
-                             [--match-code] [--link USER_ID]…
+                             [--match-code] [--user-code] [--link USER_ID]…
                              [--notifier URL] [--encryption-key FILE] [--redirect URL] [--postback URL]
                              [--purpose TEXT] [--test [--simulate OUTCOME]] [--json]
        countersign client tls CLIENT_ID …        (“countersign client tls --help” tells more)
@@ -36,6 +36,7 @@ Registers an app and prints its id and secrets, this once.
   --scope WORDS         of an initiator: all it may ask for, in quotes, apart by spaces; openid if not given
   --detail-types WORDS  of an initiator: types of authorization_details that it may ask for, apart by spaces
   --match-code          of an initiator: its users type six digits that it shows them
+  --user-code           of an initiator: it sends the secret code that a user has set
   --link USER_ID        of an initiator: a user it may ask (id or handle); may be given more than once
   --encryption-key FILE a public key (JWK) that tokens are encrypted to, so that only its owner can read them
   --redirect URL        where a browser is sent back after sign-in by way of it
@@ -64,6 +65,7 @@ export async function run(args: string[]): Promise<number> {
     scope: { type: 'string' },
     'detail-types': { type: 'string' },
     'match-code': { type: 'boolean' },
+    'user-code': { type: 'boolean' },
     link: { type: 'string', multiple: true },
     notifier: { type: 'string' },
     'encryption-key': { type: 'string' },
@@ -116,6 +118,7 @@ export async function run(args: string[]): Promise<number> {
             scope: values.scope,
             detailTypes: values['detail-types'] === undefined ? undefined : scopeList(values['detail-types']),
             requiresMatchCode: values['match-code'],
+            takesUserCode: values['user-code'],
             links: await Promise.all((values.link ?? []).map(idOf)),
           })
         : await registerClient(context, {
@@ -155,6 +158,7 @@ const INITIATOR_WORDS = [
   'scope',
   'detail-types',
   'match-code',
+  'user-code',
   'link',
 ] as const
 

@@ -15,6 +15,7 @@ import { openRequest } from './open.ts'
 import { isBlocked } from './standing.ts'
 import { countPending, insertHandle } from './store.ts'
 import type { Terms } from './terms.ts'
+import { requireUserCode } from './user-code.ts'
 
 /**
  * How an initiator names whom it asks: by what it knows them by since they linked it, by a handle as a person would type
@@ -30,6 +31,8 @@ export interface InitiatorAsk {
   scope: string
   /** JSON text of an array (RFC 9396 §2). */
   details: string | undefined
+  /** The secret code of the user, as the client was told it. */
+  userCode: string | undefined
   bindingMessage: string | undefined
   /** Seconds; as long as the operator says, if not given. */
   requestedExpiry: number | undefined
@@ -56,6 +59,8 @@ export interface AskRules {
   mostOpen: number
   /** Whether a client may name a user by their handle, besides by their link. */
   takesHandles: boolean
+  /** Whether clients that are registered so must send the secret code of the user. */
+  takesUserCodes: boolean
 }
 
 export interface AskContext extends RequestContext {
@@ -68,7 +73,8 @@ export interface AskContext extends RequestContext {
  *
  * @returns the handle by which the client comes for the result, how long it is good, in seconds, and the code that the
  *   client shows, if it is one whose users type one
- * @throws Refusal `scope_refused`, `details_refused`, `binding_message_unfit`, `hint_unknown`, `too_many_open`, `asks_paused`, `idempotency_key_reused`
+ * @throws Refusal `scope_refused`, `details_refused`, `binding_message_unfit`, `user_code_missing`, `hint_unknown`, `user_code_wrong`,
+ *   `too_many_open`, `asks_paused`, `idempotency_key_reused`
  */
 export async function askUser(context: AskContext, ask: InitiatorAsk) {
   const { now, vault, askRules, catalogue } = context
@@ -79,7 +85,13 @@ export async function askUser(context: AskContext, ask: InitiatorAsk) {
       ? []
       : readDetails(ask.details, catalogue.details, scopeList(initiator.detailTypes))
   const bindingMessage = ask.bindingMessage === undefined ? null : fitBindingMessage(ask.bindingMessage)
+  const wantsUserCode = askRules.takesUserCodes && initiator.takesUserCode === 1
+  // Before anybody is looked for, so that it tells nothing of them.
+  if (wantsUserCode && ask.userCode === undefined) throw new Refusal('user_code_missing')
   const user = await findLinked(context, ask.hint, client.id, scopes)
+
+  if (wantsUserCode)
+    await requireUserCode(context, { userId: user.id, clientId: client.id }, ask.userCode ?? '')
 
   const pushUrl = initiator.deliveryMode === 'push' ? initiator.notificationUrl : null
   const isRenewable = scopes.includes('offline_access') && askRules.renewableMs > 0

@@ -93,6 +93,14 @@ export const asking = {
       'Which rules clients of CIBA keep: core, or fapi (no push, no shared secret, requests signed by PS256 or ES256, a binding_message, tokens bound to the client).',
     example: 'fapi',
   }),
+  cibaUserCode: always({
+    env: 'CIBA_USER_CODE',
+    parse: flag,
+    fallback: '0',
+    about:
+      'Whether users may set a secret code, and clients of CIBA that are registered so (backchannel_user_code_parameter) must send it with each request.',
+    example: '1',
+  }),
   cibaHold: always({
     env: 'CIBA_HOLD',
     parse: durationOrNone,

@@ -128,6 +128,30 @@ export const useEnrolment = (tx: Transaction, tokenHash: Uint8Array, now: number
      where token_hash = ${tokenHash} and used_at is null and works_at <= ${now} and expires_at > ${now}
     returning user_id`)
 
+// The secret code by which apps show that it is the user who has them ask
+
+export const putUserCode = (
+  tx: Transaction,
+  { userId, mac, setAt }: { userId: string; mac: string; setAt: number },
+) =>
+  tx.run(sql`
+    insert into user_codes (user_id, mac, set_at) values (${userId}, ${mac}, ${setAt})
+    on conflict (user_id) do update set mac = excluded.mac, set_at = excluded.set_at`)
+
+export const userCodeInside = (tx: Transaction, userId: string) =>
+  tx.one<{ mac: string }>(sql`select mac from user_codes where user_id = ${userId}`)
+
+export async function userCodeOf(db: Database, userId: string): Promise<{ setAt: number } | undefined> {
+  const [code] = await db.read<{ setAt: number }>(
+    sql`select set_at from user_codes where user_id = ${userId}`,
+  )
+  return code
+}
+
+/** @returns 0 when there was none */
+export const deleteUserCode = (tx: Transaction, userId: string) =>
+  tx.run(sql`delete from user_codes where user_id = ${userId}`)
+
 // Recovery codes
 
 export const insertRecoveryCode = (

@@ -6,6 +6,7 @@ type Stage = Awaited<ReturnType<typeof startStage>>
 /** Settings of a server whose operator has words for what is asked. */
 export const WORDED = {
   COUNTERSIGN_CIBA_MOST_OPEN: '100',
+  COUNTERSIGN_CIBA_USER_CODE: '1',
   COUNTERSIGN_SCOPES: JSON.stringify({
     payments: { en: 'Move money out of your account', hi: 'आपके खाते से पैसे भेजना', dangerous: true },
     accounts: { en: 'See your accounts and what is on them', hi: 'आपके खाते और उनमें रखी रकम देखना' },

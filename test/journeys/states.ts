@@ -79,6 +79,12 @@ export async function askedStates(stage: Stage, look: Look) {
     if (i === 0) await look(device.page, 'request, a wrong code')
   }
   await look(device.page, 'request, no more codes')
+
+  await device.open('/security')
+  await device.page.locator('.user-code input').fill('Kite 42')
+  await device.page.locator('.user-code .button').click()
+  await device.page.locator('.user-code .danger').waitFor()
+  await look(device.page, '/security, a code for apps')
 }
 
 /** What goes wrong around a request. */

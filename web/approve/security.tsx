@@ -12,6 +12,7 @@ import { BlockedApps } from './blocked-apps.tsx'
 import { Passkeys } from './passkeys.tsx'
 import { RecoveryCodes } from './recovery-codes.tsx'
 import { Sessions } from './sessions.tsx'
+import { UserCode } from './user-code.tsx'
 
 export function SecurityPage() {
   const signOut = useAction(async () => {
@@ -32,6 +33,7 @@ export function SecurityPage() {
       <NewLink />
       <Passkeys />
       <RecoveryCodes />
+      <UserCode />
       <BlockedApps />
       <Sessions />
       <section>

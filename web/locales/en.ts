@@ -206,6 +206,16 @@ export const en = {
   'passkeys.remove.title': 'Remove this passkey?',
   'passkeys.remove.text': '“{label}” can no longer sign in or approve.',
   'passkeys.remove.action': 'Remove passkey',
+  'userCode.title': 'Your code for apps',
+  'userCode.lead':
+    'Some apps may ask you only if they know this code. You tell it to them; it is not your passkey and opens nothing else.',
+  'userCode.none': 'You have set no code, so those apps cannot ask you.',
+  'userCode.set': 'You set it {at}.',
+  'userCode.label': 'New code',
+  'userCode.help': 'At least 4 characters. Take none that you use elsewhere.',
+  'userCode.save': 'Save with passkey',
+  'userCode.remove': 'Remove the code',
+
   'recovery.title': 'Recovery codes',
   'recovery.lead':
     'If you ever lose every passkey, one of these codes makes a new one. Keep them on paper, or where you keep passwords.',

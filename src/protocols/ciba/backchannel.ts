@@ -45,6 +45,7 @@ async function readAsk(
     hint: await readHint(issuer, client.id, form),
     scope,
     details: form.get('authorization_details'),
+    userCode: form.get('user_code'),
     bindingMessage: form.get('binding_message'),
     requestedExpiry: readExpiry(form.get('requested_expiry')),
     bearer: readBearer(initiator.deliveryMode, form.get('client_notification_token')),

@@ -24,7 +24,7 @@ export function discoveryRoutes(server: Server, { site, issuer, profile, askRule
     jwks_uri: `${site.origin}/jwks`,
     backchannel_token_delivery_modes_supported: modes,
     backchannel_authentication_request_signing_alg_values_supported: CLIENT_ALGS,
-    backchannel_user_code_parameter_supported: false,
+    backchannel_user_code_parameter_supported: askRules.takesUserCodes,
     grant_types_supported: [CIBA_GRANT, ...(renewableMs > 0 ? [REFRESH_GRANT] : [])],
     // No address that a browser is sent to belongs to this protocol.
     response_types_supported: [],

@@ -24,6 +24,8 @@ const CODES: Partial<Record<Trouble['code'], [status: number, error: string]>> =
   // Neither standard has a word for too many calls; the status says it.
   too_many_open: [429, 'access_denied'],
   too_many_requests: [429, 'access_denied'],
+  user_code_missing: [400, 'missing_user_code'],
+  user_code_wrong: [400, 'invalid_user_code'],
   fault: [500, 'server_error'],
   store_unavailable: [503, 'temporarily_unavailable'],
 } satisfies Partial<Record<RefusalCode | Trouble['code'], [number, string]>>

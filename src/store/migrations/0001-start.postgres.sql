@@ -56,6 +56,13 @@ create table recovery_codes (
 );
 create index recovery_codes_of_user on recovery_codes (user_id);
 
+-- A secret that a user tells the apps that may ask them (CIBA Core 1.0 §7.1). Keyed: people choose short ones.
+create table user_codes (
+  user_id text primary key references users (id),
+  mac text not null,
+  set_at bigint not null
+);
+
 create table sessions (
   id text collate "C" primary key,
   secret_hash bytea not null unique check (length(secret_hash) = 32),

@@ -55,6 +55,13 @@ create table recovery_codes (
 ) strict, without rowid;
 create index recovery_codes_of_user on recovery_codes (user_id);
 
+-- A secret that a user tells the apps that may ask them (CIBA Core 1.0 §7.1). Keyed: people choose short ones.
+create table user_codes (
+  user_id text primary key references users (id),
+  mac text not null,
+  set_at integer not null
+) strict, without rowid;
+
 create table sessions (
   id text primary key,
   secret_hash blob not null unique check (length(secret_hash) = 32),
