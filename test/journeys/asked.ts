@@ -4,7 +4,7 @@ import type { startStage } from './stage.ts'
 type Stage = Awaited<ReturnType<typeof startStage>>
 
 /** Settings of a server whose operator has words for what is asked. */
-export const WORDED = {
+export const WORDED: Record<string, string> = {
   COUNTERSIGN_CIBA_MOST_OPEN: '100',
   COUNTERSIGN_CIBA_USER_CODE: '1',
   COUNTERSIGN_SCOPES: JSON.stringify({

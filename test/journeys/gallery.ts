@@ -2,16 +2,20 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { startBrowser } from '../support/browser.ts'
-import { WORDED } from './asked.ts'
 import { startStage } from './stage.ts'
 import {
+  alertStates,
   askedStates,
   doorStates,
+  endStates,
   type Look,
+  linkStates,
+  operatorStates,
   pageStates,
   requestStates,
   TOLERATED,
   troubleStates,
+  WHOLE,
 } from './states.ts'
 
 const FOLDER = new URL('../../gallery/', import.meta.url)
@@ -24,10 +28,20 @@ const browser = await startBrowser()
 const found = new Map<string, string[]>()
 
 for (const locale of ['en-IN', 'hi-IN']) {
-  for (const visit of [requestStates, askedStates, troubleStates, pageStates, doorStates]) {
+  for (const visit of [
+    requestStates,
+    askedStates,
+    endStates,
+    troubleStates,
+    pageStates,
+    alertStates,
+    linkStates,
+    operatorStates,
+    doorStates,
+  ]) {
     test(`${visit.name}, ${locale}`, async () => {
       const device = { locale, tolerates: TOLERATED }
-      await using stage = await startStage(browser, { env: WORDED, device })
+      await using stage = await startStage(browser, { env: WHOLE, device })
       if (visit === doorStates) await doorStates(stage, takerOf(locale), device)
       else await visit(stage, takerOf(locale))
       await writeFile(new URL('index.html', FOLDER), index())

@@ -3,20 +3,41 @@ import { test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { accessible } from '../support/axe.ts'
 import { startBrowser } from '../support/browser.ts'
-import { WORDED } from './asked.ts'
 import { fits } from './fits.ts'
 import { approveButton, headed, read, startStage } from './stage.ts'
-import { askedStates, doorStates, pageStates, requestStates, TOLERATED, troubleStates } from './states.ts'
+import {
+  alertStates,
+  askedStates,
+  doorStates,
+  endStates,
+  linkStates,
+  operatorStates,
+  pageStates,
+  requestStates,
+  TOLERATED,
+  troubleStates,
+  WHOLE,
+} from './states.ts'
 
 const { default: en } = await import(new URL('../../web/locales/en.ts', import.meta.url).href)
 const browser = await startBrowser()
 
-const groups = { requestStates, askedStates, troubleStates, pageStates, doorStates }
+const groups = {
+  requestStates,
+  askedStates,
+  endStates,
+  troubleStates,
+  pageStates,
+  alertStates,
+  linkStates,
+  operatorStates,
+  doorStates,
+}
 for (const [group, visit] of Object.entries(groups)) {
   // All in one visit, since the way through all states is what takes long.
   test(`axe finds nothing in any state; longer, accented and wider spaced texts are whole: ${group}`, async () => {
     const device = { width: 320, tolerates: TOLERATED }
-    await using stage = await startStage(browser, { env: WORDED, device })
+    await using stage = await startStage(browser, { env: WHOLE, device })
     await longer(stage.device.page)
     await stage.device.page.reload()
     await stage.device.page.locator('.empty').waitFor()

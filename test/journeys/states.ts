@@ -1,11 +1,28 @@
 import type { Page } from 'playwright-core'
+import { createWebhook, textValue } from '../../demo/whatsapp/webhook.ts'
 import type { Device } from '../support/browser.ts'
-import { inDetail, linkedApp, PAYMENT, STATEMENTS } from './asked.ts'
+import { addInitiator } from '../support/ciba.ts'
+import { startPushService } from '../support/push-service.ts'
+import { basic } from '../support/server.ts'
+import { inDetail, linkedApp, PAYMENT, STATEMENTS, WORDED } from './asked.ts'
+import { equip } from './equipped.ts'
 import type { startStage } from './stage.ts'
 
 type Stage = Awaited<ReturnType<typeof startStage>>
 /** Looks at the page as it stands. */
 export type Look = (page: Page, what: string) => Promise<void>
+
+const META = { appSecret: 'secret of Meta', verifyToken: 'verify', phoneNumberId: '106540352242922' }
+/** Settings of a server that has every state: with words for what is asked, and WhatsApp, where nothing is sent. */
+export const WHOLE = {
+  ...WORDED,
+  COUNTERSIGN_WHATSAPP_API: 'http://127.0.0.1:9',
+  COUNTERSIGN_WHATSAPP_PHONE_NUMBER_ID: META.phoneNumberId,
+  COUNTERSIGN_WHATSAPP_NUMBER: '+1 555 010 0199',
+  COUNTERSIGN_WHATSAPP_ACCESS_TOKEN: 'token',
+  COUNTERSIGN_WHATSAPP_APP_SECRET: META.appSecret,
+  COUNTERSIGN_WHATSAPP_VERIFY_TOKEN: META.verifyToken,
+}
 
 const REASON = 'Rebalances the model portfolio before the market opens'
 
@@ -85,6 +102,151 @@ export async function askedStates(stage: Stage, look: Look) {
   await device.page.locator('.user-code .button').click()
   await device.page.locator('.user-code .danger').waitFor()
   await look(device.page, '/security, a code for apps')
+}
+
+/** What an app that asked for a moment leaves behind, and a request of somebody who was away. */
+export async function endStates(stage: Stage, look: Look) {
+  const { device } = stage
+  const app = await linkedApp(stage)
+  const { requestId } = await app.ask({ requested_expiry: '1' })
+  await device.open(`/r/${requestId}`)
+  await device.page.locator('.settled.expired').waitFor()
+  await look(device.page, 'request, expired')
+
+  const reported = await stage.ask(REASON)
+  await show(device, reported)
+  await device.page.locator('main .danger').last().click()
+  await device.page.locator('dialog .danger').click()
+  await device.page.locator('.settled.rejected').waitFor()
+  await device.open('/security')
+  await device.page.locator('.card').first().waitFor()
+  await look(device.page, '/security, with a blocked app')
+}
+
+/** All that the page of alerts can say of a device, and of a phone. */
+export async function alertStates(stage: Stage, look: Look) {
+  await using push = await startPushService()
+  const { device, server } = stage
+  const { page, context } = device
+  await equip(device, push.subscribe())
+  const open = async (what: string, mark: string) => {
+    await device.open('/alerts')
+    await page.locator(mark).first().waitFor()
+    await page.locator('form').last().waitFor()
+    await look(page, `/alerts, ${what}`)
+  }
+  const device1 = 'main section:first-of-type'
+  await open('off', `${device1} .primary`)
+  await page.locator(`${device1} .primary`).click()
+  await page.locator(`${device1} .pair`).waitFor()
+  await look(page, '/alerts, on')
+  await page.locator(`${device1} .pair .button`).last().click()
+  await page.locator(`${device1} p[role="status"]`).nth(1).waitFor()
+  await look(page, '/alerts, tested')
+
+  await page
+    .locator('main section:nth-of-type(2) > .button, main section:nth-of-type(2) .single .button')
+    .first()
+    .click()
+  const link = page.locator('a[href^="https://wa.me/"]')
+  await link.waitFor()
+  for (const summary of await page.locator('summary').all()) await summary.click()
+  await look(page, '/alerts, connecting a phone')
+  const webhook = createWebhook(META)
+  const write = (text: string) =>
+    webhook.post(`${server.origin}/channels/whatsapp/webhook`, webhook.body(textValue('919812345678', text)))
+  await write(new URL((await link.getAttribute('href')) ?? '').searchParams.get('text') ?? '')
+  await link.waitFor({ state: 'detached' })
+  await look(page, '/alerts, a phone is connected')
+  await write('STOP')
+  await open('a phone was stopped', '.card')
+
+  const allow = (permission: string) =>
+    page.evaluate((permission) => localStorage.setItem('test-permission', permission), permission)
+  await allow('default')
+  await open('lost', `${device1} .primary`)
+  await allow('denied')
+  await open('blocked', '.guide')
+  await context.addInitScript(() => Reflect.deleteProperty(window, 'PushManager'))
+  await allow('default')
+  await open('no notices in this browser', `${device1} .lead`)
+  await context.addInitScript(() => {
+    const userAgent = 'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15'
+    Object.defineProperty(navigator, 'userAgent', { get: () => userAgent })
+  })
+  await open('an iPhone', '.guide')
+}
+
+/** Linking an app, and what is linked. */
+export async function linkStates(stage: Stage, look: Look) {
+  const { device, server } = stage
+  const { page, open } = device
+  const client = await addInitiator(server, [], {
+    scope: 'openid accounts payments trading:model',
+    purpose: 'Keeps your household book, and pays the bills that you have marked',
+  })
+  await open('/links')
+  await page.locator('main .links a').waitFor()
+  await look(page, '/links, none')
+  await open('/link')
+  await page.locator('input.code').fill('NOTACODE')
+  await look(page, '/link')
+  await page.locator('form .primary').click()
+  await page.locator('main .failure').waitFor()
+  await look(page, '/link, a wrong code')
+
+  const made = await fetch(`${server.origin}/v1/links/codes`, { method: 'POST', headers: basic(client) })
+  await page.locator('input.code').fill(((await made.json()) as { code: string }).code)
+  await page.locator('form .primary').click()
+  await page.locator('.link-offer').waitFor()
+  await look(page, '/link, an app')
+  await page.locator('.decide .primary').click()
+  await page.locator('.link-offer').waitFor({ state: 'detached' })
+  await look(page, '/link, linked')
+  await open(`/link/${client.client_id}`)
+  await page.locator('.link-offer').waitFor()
+  await look(page, '/link/:id, linked before')
+  await open('/links')
+  await page.locator('.card').waitFor()
+  await look(page, '/links')
+  await page.locator('.card button.danger').click()
+  await page.locator('dialog').waitFor()
+  await look(page, '/links, unlink?')
+}
+
+/** What an operator sees. */
+export async function operatorStates(stage: Stage, look: Look) {
+  const { device, server, userId } = stage
+  const { page, open } = device
+  await open('/operator')
+  await page.locator('main .failure, main p').first().waitFor()
+  await look(page, '/operator, for whoever has no role')
+  await server.admin(`/v1/admin/users/${userId}/role`, { role: 'operator' })
+  await stage.call(device, 'POST', '/v1/feedback', {
+    text: 'Where do I see what an app may do?',
+    page: '/docs',
+  })
+  await stage.call(device, 'POST', '/v1/me/apps', {
+    kind: 'initiator',
+    name: 'Rebalancer',
+    scope: 'openid accounts',
+  })
+  for (const path of [
+    '',
+    '/reviews',
+    '/users',
+    `/users/${userId}`,
+    '/apps',
+    '/events',
+    '/feedback',
+    '/settings',
+  ]) {
+    await open(`/operator${path}`)
+    await page.locator('main .card, main .panel, main section').last().waitFor()
+    await page.locator('.skeleton').waitFor({ state: 'detached' })
+    for (const summary of await page.locator('main summary').all()) await summary.click()
+    await look(page, `/operator${path.replace(userId, ':id')}`)
+  }
 }
 
 /** What goes wrong around a request. */
