@@ -4,6 +4,7 @@ import { type Clock, steadyClock } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import { closeServer, createServer, type Server } from '#http/server.ts'
 import { upstoxBadUrl } from '#protocols/upstox/routes.ts'
+import { startMtls } from './app/certificates.ts'
 import { openParts } from './app/parts.ts'
 import { addRoutes } from './app/routes.ts'
 import { siteOf } from './app/site.ts'
@@ -58,12 +59,14 @@ export async function startApp({
     Object.assign(parts.issuer, { issuer: site.origin, audience: config.tokenAudience ?? site.origin })
   }
 
+  const mtls = await startMtls(server, config, { ...parts.context, log })
   const { adminKey } = parts
   let stopped: Promise<void> | undefined
   const stop = async () => {
     parts.readiness.stop()
     await pause(config.stopDelay)
     parts.endWaits()
+    await mtls.stop()
     await closeServer(server)
     await work.stop()
     await parts.rest()

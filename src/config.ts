@@ -6,6 +6,7 @@ import type { Role } from '#users/store.ts'
 import { asking } from './settings/asking.ts'
 import { keeping } from './settings/keeping.ts'
 import { keys } from './settings/keys.ts'
+import { mtls } from './settings/mtls.ts'
 import { outbound } from './settings/outbound.ts'
 import { people } from './settings/people.ts'
 import { server } from './settings/server.ts'
@@ -15,7 +16,7 @@ import { telling } from './settings/telling.ts'
 export { SettingError } from './settings/setting.ts'
 
 /** Every setting there is. The start-up help and docs/configuration.md are made from this table. */
-const settings = { ...server, ...keys, ...outbound, ...people, ...asking, ...telling, ...keeping }
+const settings = { ...server, ...mtls, ...keys, ...outbound, ...people, ...asking, ...telling, ...keeping }
 
 type Settings = typeof settings
 

@@ -409,7 +409,9 @@ const NewAppSecrets = of<contract.NewAppSecrets>()(
   Type.Object(
     {
       client_id: Type.String(),
-      client_secret: Type.String(),
+      client_secret: Type.Optional(
+        Text('Not for an app that authenticates by a key or a certificate of its own'),
+      ),
       signing_secret: Type.Optional(Text('`whsec_…`, verifies deliveries (Standard Webhooks)')),
     },
     { description: 'Shown this once.' },

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
+import { TLS_SUBJECT_KINDS } from '#clients/certificates.ts'
 import { type InitiatorForm, registerInitiator } from '#clients/initiators.ts'
 import { judgeClient } from '#clients/judge.ts'
 import { type ClientForm, type ClientsContext, registerClient } from '#clients/register.ts'
@@ -38,6 +39,12 @@ const NewClient = Type.Object({
   jwks: Type.Optional(Type.Object({ keys: Type.Array(Type.Object({}, { additionalProperties: true })) })),
   jwks_uri: Type.Optional(Type.String({ maxLength: 2_048 })),
   backchannel_authentication_request_signing_alg: Type.Optional(Type.String({ maxLength: 10 })),
+  tls_client_auth_subject_dn: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+  tls_client_auth_san_dns: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+  tls_client_auth_san_uri: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+  tls_client_auth_san_ip: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+  tls_client_auth_san_email: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+  tls_client_certificate_bound_access_tokens: Type.Optional(Type.Boolean()),
   dpop_bound_access_tokens: Type.Optional(Type.Boolean()),
   access_token_format: Type.Optional(Type.String({ maxLength: 10 })),
   scope: Type.Optional(Type.String({ maxLength: 2_000 })),
@@ -74,9 +81,11 @@ export function adminClientRoutes(server: Server, context: UsersContext & Client
           })
         : await registerClient(context, { ...form, kind, userId, actor: 'operator', actorId })
     await promiseCheck(context, client)
-    return reply
-      .code(201)
-      .send({ client_id: client.id, client_secret: clientSecret, signing_secret: signingSecret })
+    return reply.code(201).send({
+      client_id: client.id,
+      ...(clientSecret ? { client_secret: clientSecret } : {}),
+      signing_secret: signingSecret,
+    })
   })
 
   const search = Type.Object({
@@ -173,6 +182,12 @@ const OF_INITIATORS = [
   'jwks',
   'jwks_uri',
   'backchannel_authentication_request_signing_alg',
+  'tls_client_auth_subject_dn',
+  'tls_client_auth_san_dns',
+  'tls_client_auth_san_uri',
+  'tls_client_auth_san_ip',
+  'tls_client_auth_san_email',
+  'tls_client_certificate_bound_access_tokens',
   'dpop_bound_access_tokens',
   'access_token_format',
   'scope',
@@ -202,7 +217,8 @@ const initiatorForm = async (
   jwks: body.jwks && JSON.stringify(body.jwks),
   jwksUrl: body.jwks_uri,
   requestAlg: body.backchannel_authentication_request_signing_alg,
-  boundBy: body.dpop_bound_access_tokens ? 'dpop' : undefined,
+  tlsSubject: tlsSubjectOf(body),
+  boundBy: boundByOf(body),
   tokenFormat: body.access_token_format,
   scope: body.scope,
   detailTypes: body.authorization_details_types,
@@ -210,3 +226,25 @@ const initiatorForm = async (
   takesUserCode: body.backchannel_user_code_parameter,
   links: await Promise.all((body.links ?? []).map(async (user) => (await findUser(context, user)).id)),
 })
+
+/** One of the five that RFC 8705 §2.1.2 knows. */
+function tlsSubjectOf(body: Static<typeof NewClient>): string | undefined {
+  const given = TLS_SUBJECT_KINDS.flatMap((kind) => {
+    const value = body[`tls_client_auth_${kind}`]
+    return value === undefined ? [] : [`${kind}:${value}`]
+  })
+  if (given.length <= 1) return given[0]
+  throw new Refusal('client_metadata_refused', {
+    detail: 'Say by one thing alone by what its certificate is known.',
+  })
+}
+
+function boundByOf(body: Static<typeof NewClient>): InitiatorForm['boundBy'] {
+  if (body.dpop_bound_access_tokens && body.tls_client_certificate_bound_access_tokens) {
+    throw new Refusal('client_metadata_refused', {
+      detail: 'Tokens are bound by DPoP or to a certificate, not to both.',
+    })
+  }
+  if (body.dpop_bound_access_tokens) return 'dpop'
+  return body.tls_client_certificate_bound_access_tokens ? 'certificate' : undefined
+}

@@ -113,7 +113,7 @@ export function appRoutes(server: Server, context: RequestContext & ClientsConte
     await checkNotifier(context, made.client)
     const answer: NewAppSecrets = {
       client_id: made.client.id,
-      client_secret: made.clientSecret,
+      ...(made.clientSecret === undefined ? {} : { client_secret: made.clientSecret }),
       signing_secret: made.signingSecret,
     }
     return reply.code(201).send(answer)

@@ -1,6 +1,6 @@
 import { type Event, eventsOfRequest } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
-import type { AuthenticateContext } from '#clients/authenticate.ts'
+import type { CredentialsContext } from '#clients/credentials.ts'
 import type { Client } from '#clients/store.ts'
 import { attemptsOf, deliveryOfRequest } from '#deliveries/store.ts'
 import { preferredWaitMs } from '#http/prefer.ts'
@@ -17,7 +17,7 @@ import { Id } from './shapes.ts'
 /** What became of an ask, for the client that asked (HTTP Basic, as at the token endpoint of RFC 6749 §2.3.1). */
 export function askRoutes(
   server: Server,
-  context: RequestContext & AuthenticateContext & HoldContext & { holdMs: number },
+  context: RequestContext & CredentialsContext & HoldContext & { holdMs: number },
 ) {
   const { db, now } = context
 

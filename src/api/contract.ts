@@ -310,7 +310,8 @@ export interface NewApp {
 /** Answer to a new app or a new secret; the secrets are shown this once. */
 export interface NewAppSecrets {
   client_id: string
-  client_secret: string
+  /** Not for an app that authenticates by a key or a certificate of its own. */
+  client_secret?: string
   /** Verifies deliveries (Standard Webhooks, `whsec_…`). */
   signing_secret?: string
 }

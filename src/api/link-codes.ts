@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import { renderSVG } from 'uqr'
 import { MINUTE } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
-import type { AuthenticateContext } from '#clients/authenticate.ts'
+import type { CredentialsContext } from '#clients/credentials.ts'
 import { makeLinkCode } from '#clients/link-codes.ts'
 import { requireLinkable, scopesToLink } from '#clients/links.ts'
 import { linkBySubject, linkCodeById, linkOf } from '#clients/store.ts'
@@ -21,7 +21,7 @@ const CODES = [{ most: 60, ms: MINUTE }]
 /** Links as their app sees them: begun by a code, read, ended. The app authenticates by HTTP Basic. */
 export function clientLinkRoutes(
   server: Server,
-  context: LinkContext & AuthenticateContext & { steady: () => number },
+  context: LinkContext & CredentialsContext & { steady: () => number },
 ) {
   const { db, now, site, linkRules } = context
   const limitCodes = callLimit(CODES, context.steady)

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
-import { type AuthenticateContext, requireActive } from '#clients/authenticate.ts'
+import { requireActive } from '#clients/authenticate.ts'
+import type { CredentialsContext } from '#clients/credentials.ts'
 import {
   answerByListener,
   beginListening,
@@ -17,7 +18,7 @@ import type { RequestContext } from '#requests/context.ts'
 import { basicClient } from './basic.ts'
 import { Id } from './shapes.ts'
 
-interface ListenContext extends RequestContext, AuthenticateContext {
+interface ListenContext extends RequestContext, CredentialsContext {
   listenRule: ListenRule
   wakeDeliveries: (clientId: string) => void
 }

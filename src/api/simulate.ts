@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
-import { type AuthenticateContext, requireActive } from '#clients/authenticate.ts'
+import { requireActive } from '#clients/authenticate.ts'
+import type { CredentialsContext } from '#clients/credentials.ts'
 import type { Server } from '#http/server.ts'
 import type { RequestContext } from '#requests/context.ts'
 import { simulateOutcome } from '#requests/simulate.ts'
@@ -11,7 +12,7 @@ import { Id, Simulated } from './shapes.ts'
 const Body = Type.Object({ outcome: Simulated })
 
 /** Test mode, for a client that calls with its own test secret. */
-export function simulateRoutes(server: Server, context: RequestContext & AuthenticateContext) {
+export function simulateRoutes(server: Server, context: RequestContext & CredentialsContext) {
   server.post('/v1/requests/:id/simulate', { schema: { params: Id, body: Body } }, async (http) => {
     const client = await basicClient(context, http)
     requireActive(client)

@@ -38,6 +38,7 @@ import { webauthn } from '#users/webauthn.ts'
 import { type Config, providerSettings, whatsappSettings } from '../config.ts'
 import { openAdminKey, openAuditKey, openVapidKey, openVault, unsealCheck } from '../keys.ts'
 import { release } from '../release.ts'
+import { openCertificates } from './certificates.ts'
 import { journal } from './journal.ts'
 import { createReadiness, type Readiness } from './readiness.ts'
 import { siteOf } from './site.ts'
@@ -56,6 +57,7 @@ interface PartsOptions {
 export async function openParts({ config, log, now, steady }: PartsOptions) {
   // Every command knows this file, and the server alone counts.
   const meters = (await import('./meters.ts')).createMeters()
+  const certificates = await openCertificates(config)
   let readiness: Readiness | undefined
   const db = timed(await openStore(config, now), (what, ms, fault) => {
     const isAway = fault instanceof StoreUnavailable
@@ -101,6 +103,7 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
     outbound,
     callKeys: readCallKeys(vault),
     clientKeys: openClientKeys({ db, now, outbound }),
+    certificates,
     resourceKeyHash: config.introspectionKey ? hashSecret(config.introspectionKey) : undefined,
     proofs: openProofs({ db, now, vault }, config.dpopNonce),
     proofRule: config.notifierProof ?? (config.isDev ? ('off' as const) : ('reachable' as const)),

@@ -4,8 +4,8 @@ import {
   customFetch,
   errors,
   type FetchImplementation,
+  type JSONWebKeySet,
   type JWTPayload,
-  type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose'
 import { type Clock, MINUTE, SECOND } from '#base/clock.ts'
@@ -37,6 +37,8 @@ export interface ClientKeys {
    * @throws JwtRefused with a sentence on what is wrong
    */
   take(initiator: Initiator, jwt: string, rule: JwtRule): Promise<JWTPayload>
+  /** Whether a certificate, in its DER form, is one that the client registered (RFC 8705 §2.2). @throws JwtRefused */
+  holds(initiator: Initiator, certificate: Buffer): Promise<boolean>
 }
 
 /** A signed JWT that is not taken. */
@@ -49,9 +51,9 @@ const TOLERANCE_S = 30
 
 export function openClientKeys(context: { db: Database; now: Clock; outbound: Outbound }): ClientKeys {
   const { db, now } = context
-  const sets = new Map<string, JWTVerifyGetKey>()
+  const sets = new Map<string, KeySet>()
 
-  function keysOf({ jwks, jwksUrl }: Initiator): JWTVerifyGetKey {
+  function keysOf({ jwks, jwksUrl }: Initiator): KeySet {
     const where = jwks ?? jwksUrl
     if (where === null) throw new JwtRefused('The client has registered no keys.')
     const known = sets.get(where)
@@ -90,8 +92,29 @@ export function openClientKeys(context: { db: Database; now: Clock; outbound: Ou
       if (!isNew) throw new JwtRefused('Its jti was used before; sign a new one for each call.')
       return payload
     },
+    async holds(initiator, certificate) {
+      const set = keysOf(initiator)
+      const hasIt = () => certificatesIn(set.jwks()).some((each) => each.equals(certificate))
+      if (!('reload' in set)) return hasIt()
+      const look = async () => {
+        if (!set.coolingDown) {
+          await set.reload().catch((fault) => {
+            throw refusedFor(fault)
+          })
+        }
+        return hasIt()
+      }
+      return (set.fresh && hasIt()) || look()
+    },
   }
 }
+
+type KeySet = ReturnType<typeof createLocalJWKSet> | ReturnType<typeof createRemoteJWKSet>
+
+const certificatesIn = (set: JSONWebKeySet | undefined): Buffer[] =>
+  (set?.keys ?? []).flatMap(({ x5c }) =>
+    Array.isArray(x5c) && typeof x5c[0] === 'string' ? [Buffer.from(x5c[0], 'base64')] : [],
+  )
 
 const MOST_SETS = 1_000
 const FETCH_MS = 5 * SECOND
@@ -99,7 +122,7 @@ const FETCH_MS = 5 * SECOND
 const COOLDOWN_MS = 30 * SECOND
 
 /** Keys that lie at an address of the client's: fetched through the guard, kept, and looked for again when one is new. */
-function remoteKeys({ outbound, now }: { outbound: Outbound; now: Clock }, url: string): JWTVerifyGetKey {
+function remoteKeys({ outbound, now }: { outbound: Outbound; now: Clock }, url: string) {
   let failedAt = Number.NEGATIVE_INFINITY
   const fetchKeys: FetchImplementation = async (_url, { signal }) => {
     if (now() - failedAt < COOLDOWN_MS)

@@ -1,7 +1,9 @@
+import type { X509Certificate } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { MINUTE } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import { type AuthenticateContext, authenticateClient, requireActive } from './authenticate.ts'
+import { isSubject } from './certificates.ts'
 import { type ClientKeys, JwtRefused } from './client-keys.ts'
 import { type Client, clientById, type Initiator, initiatorOf } from './store.ts'
 
@@ -15,6 +17,13 @@ export type Credentials =
       assertion: string
       /** Our own addresses, any of which it may be meant for. */
       audiences: readonly string[]
+    }
+  | {
+      method: 'certificate'
+      clientId: string
+      x509: X509Certificate
+      /** Issued by an authority that the operator has named. */
+      isTrusted: boolean
     }
 
 export interface CredentialsContext extends AuthenticateContext {
@@ -39,7 +48,9 @@ export async function authenticateInitiator(
   const known =
     credentials.method === 'private_key_jwt'
       ? await bySignature(context, credentials)
-      : await bySecret(context, credentials)
+      : credentials.method === 'certificate'
+        ? await byCertificate(context, credentials)
+        : await bySecret(context, credentials)
   requireActive(known.client)
   return known
 }
@@ -75,6 +86,37 @@ async function bySignature(
     throw new Refusal('client_credentials_wrong', { detail, cause: fault })
   }
   return { client, initiator }
+}
+
+/** RFC 8705 §2.1, §2.2. That the caller holds the key of its certificate is what TLS has shown. */
+async function byCertificate(
+  { db, clientKeys }: CredentialsContext,
+  { clientId, x509, isTrusted }: Extract<Credentials, { method: 'certificate' }>,
+): Promise<Known> {
+  // PostgreSQL has no text with a NUL in it, so no client either.
+  if (clientId.includes('\0')) throw new Refusal('client_credentials_wrong')
+  const [client, initiator] = await Promise.all([clientById(db, clientId), initiatorOf(db, clientId)])
+  if (!client || !initiator) throw new Refusal('client_credentials_wrong')
+  if (!(await isCertificateOf(clientKeys, initiator, x509, isTrusted))) {
+    throw new Refusal('client_credentials_wrong', { detail: 'The certificate is not one of this client.' })
+  }
+  return { client, initiator }
+}
+
+async function isCertificateOf(
+  clientKeys: ClientKeys,
+  initiator: Initiator,
+  x509: X509Certificate,
+  isTrusted: boolean,
+): Promise<boolean> {
+  const { authMethod, tlsSubject } = initiator
+  if (authMethod === 'tls_client_auth') return isTrusted && tlsSubject !== null && isSubject(tlsSubject, x509)
+  if (authMethod !== 'self_signed_tls_client_auth') return false
+  return clientKeys.holds(initiator, x509.raw).catch((fault) => {
+    if (fault instanceof JwtRefused)
+      throw new Refusal('client_credentials_wrong', { detail: fault.message, cause: fault })
+    throw fault
+  })
 }
 
 /** Who an assertion claims to be from; nothing of it is believed yet. */

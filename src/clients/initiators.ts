@@ -2,10 +2,11 @@ import { recordEvent } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
 import { parseOutboundUrl, type UrlPolicy } from '#outbound/url.ts'
 import type { Transaction } from '#store/database.ts'
+import { readTlsSubject } from './certificates.ts'
 import { whose } from './edit.ts'
 import { CLIENT_ALGS, type ClientAlg, readJwks } from './jwks.ts'
 import { linkUser } from './links.ts'
-import { faultUnder } from './profile.ts'
+import { faultUnder, isShared } from './profile.ts'
 import { type ClientForm, type ClientsContext, type NewClient, registerClient } from './register.ts'
 import { isScopeList, scopeList } from './scopes.ts'
 import {
@@ -33,6 +34,8 @@ export interface InitiatorForm {
   /** JSON text of a JWK Set of its public keys, or where one lies. */
   jwks?: string | undefined
   jwksUrl?: string | undefined
+  /** By what its certificate is known (`tls_client_auth`), `KIND:VALUE`. */
+  tlsSubject?: string | undefined
   /** By what it signs its requests; none of them is signed if not said. */
   requestAlg?: string | undefined
   /** What its access tokens are; `jwt` if not said. */
@@ -73,7 +76,11 @@ export async function registerInitiator(
       await linkUser(tx, { clientId, userId, scopes: metadata.scopes, actor: 'operator' }, context.now())
     }
   }
-  return registerClient(context, { actor: 'operator', ...form, kind: 'initiator' }, also)
+  return registerClient(
+    context,
+    { actor: 'operator', ...form, kind: 'initiator', hasSecret: isShared(metadata.authMethod) },
+    also,
+  )
 }
 
 /** What its developer may say of how it gets its results, and of what it asks for. */
@@ -95,6 +102,7 @@ const keptOf = (known: Initiator | undefined) =>
     authMethod: known.authMethod,
     jwks: known.jwks ?? undefined,
     jwksUrl: known.jwksUrl ?? undefined,
+    tlsSubject: known.tlsSubject ?? undefined,
     requestAlg: known.requestAlg ?? undefined,
     tokenFormat: known.tokenFormat,
     boundBy: known.boundBy,
@@ -145,6 +153,7 @@ function checkMetadata(
     authMethod = 'client_secret_basic',
     jwks,
     jwksUrl,
+    tlsSubject,
     requestAlg,
     tokenFormat = 'jwt',
     boundBy = null,
@@ -170,6 +179,17 @@ function checkMetadata(
   if (authMethod === 'private_key_jwt' && !jwks && !jwksUrl) {
     return refuse('A client that authenticates by private_key_jwt needs a jwks or a jwks_uri.')
   }
+  if (authMethod === 'self_signed_tls_client_auth' && !jwks && !jwksUrl) {
+    return refuse(
+      'A client of self_signed_tls_client_auth needs a jwks or a jwks_uri with its certificate (x5c).',
+    )
+  }
+  if ((authMethod === 'tls_client_auth') !== (tlsSubject !== undefined)) {
+    return refuse('With tls_client_auth, and only then, say by what its certificate is known.')
+  }
+  if (boundBy === 'certificate' && deliveryMode === 'push') {
+    return refuse('Tokens that are pushed cannot be bound to a certificate: nobody shows one then.')
+  }
   if (requestAlg !== undefined && !isOneOf(CLIENT_ALGS, requestAlg)) {
     return refuse(`Requests are signed by one of ${CLIENT_ALGS.join(', ')}.`)
   }
@@ -192,6 +212,7 @@ function checkMetadata(
     authMethod: authMethod as AuthMethod,
     jwks: jwks ? readJwks(jwks) : null,
     jwksUrl: jwksUrl ? keysAddress(jwksUrl, policy) : null,
+    tlsSubject: tlsSubject === undefined ? null : readTlsSubject(tlsSubject),
     requestAlg: (requestAlg as ClientAlg | undefined) ?? null,
     tokenFormat: tokenFormat as TokenFormat,
     boundBy,

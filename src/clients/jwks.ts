@@ -1,4 +1,4 @@
-import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
+import { createPublicKey, type JsonWebKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { Refusal } from '#base/errors.ts'
 
 /** By what a client may sign (FAPI 1.0 Advanced §8.6). */
@@ -49,11 +49,28 @@ function readKey(jwk: unknown): object {
   }
   if (kept.use !== undefined && kept.use !== 'sig')
     refuse('the “use” of each key must be “sig”, or be left out')
-  const alg = algOf(publicKey(kept))
+  const key = publicKey(kept)
+  const alg = algOf(key)
   if (kept.alg !== undefined && kept.alg !== alg)
     refuse(`the “alg” of this key must be ${alg}, or be left out`)
-  return kept
+  const certificate = certificateOf(jwk, key)
+  return certificate === undefined ? kept : { ...kept, x5c: [certificate] }
 }
+
+/** The first of its certificates (RFC 7517 §4.7), by which a client may show who it is (RFC 8705 §2.2). */
+function certificateOf(jwk: object, key: KeyObject): string | undefined {
+  const { x5c } = jwk as { x5c?: unknown }
+  if (x5c === undefined) return undefined
+  const [first]: unknown[] = Array.isArray(x5c) ? x5c : []
+  if (typeof first !== 'string' || first.length > MOST_CERTIFICATE)
+    return refuse('the “x5c” of a key must be certificates')
+  try {
+    if (new X509Certificate(Buffer.from(first, 'base64')).publicKey.equals(key)) return first
+  } catch {}
+  return refuse('the first certificate in the “x5c” of a key must be of that key')
+}
+
+const MOST_CERTIFICATE = 8_192
 
 function publicKey(key: JsonWebKey): KeyObject {
   try {

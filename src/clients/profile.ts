@@ -3,7 +3,8 @@ import { AUTH_METHODS, type AuthMethod, DELIVERY_MODES, type Initiator } from '.
 /** Which rules hold for every client of this server: those of CIBA Core 1.0, or those of FAPI-CIBA too. */
 export type Profile = 'core' | 'fapi'
 
-const isShared = (method: AuthMethod) => method.startsWith('client_secret_')
+/** Whether it authenticates by a secret that we share with it. */
+export const isShared = (method: AuthMethod) => method.startsWith('client_secret_')
 
 /** What a client may be under a profile. */
 export const allowedBy = (profile: Profile) =>
@@ -28,7 +29,8 @@ export function faultUnder(
   if (!isOneOf(authMethods, client.authMethod))
     return say(`it must authenticate by ${authMethods.join(' or ')}`)
   if (client.requestAlg === null) return say('it must sign its requests, by PS256 or ES256')
-  if (client.boundBy === null) return say('its tokens must be bound to it; register it for DPoP')
+  if (client.boundBy === null)
+    return say('its tokens must be bound to it; register it for DPoP or its certificate')
   return undefined
 }
 

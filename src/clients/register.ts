@@ -43,6 +43,8 @@ export interface NewClient extends ClientForm {
   actor: 'user' | 'operator'
   /** Which operator. */
   actorId?: string
+  /** Whether it gets a secret to authenticate by; it does if not said. */
+  hasSecret?: boolean
 }
 
 /**
@@ -74,7 +76,7 @@ export async function registerClient(
   }
   return db.transaction(async (tx) => {
     await insertClient(tx, client)
-    const clientSecret = await addSecret(tx, client, now())
+    const clientSecret = form.hasSecret === false ? undefined : await addSecret(tx, client, now())
     const signingSecret = await addSigningSecret(tx, {
       vault,
       clientId: client.id,

@@ -109,7 +109,7 @@ export const clientsOfUser = (db: Database, userId: string, now: number) =>
 export const clientsToDelete = (tx: Transaction, now: number, limit: number) =>
   tx.all<{ id: string }>(sql`
     select id from clients
-     where deletes_at <= ${now} and exists (select 1 from client_secrets where client_id = clients.id)
+     where deletes_at <= ${now} and exists (select 1 from signing_secrets where client_id = clients.id)
      order by deletes_at limit ${limit}`)
 
 // Icons
@@ -405,7 +405,13 @@ export const deleteSigningSecrets = (tx: Transaction, clientId: string) =>
 
 export const DELIVERY_MODES = ['poll', 'ping', 'push'] as const
 export type DeliveryMode = (typeof DELIVERY_MODES)[number]
-export const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
+export const AUTH_METHODS = [
+  'client_secret_basic',
+  'client_secret_post',
+  'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
+] as const
 export type AuthMethod = (typeof AUTH_METHODS)[number]
 
 export const TOKEN_FORMATS = ['jwt', 'opaque'] as const
@@ -421,6 +427,8 @@ export interface Initiator {
   /** JSON text of a JWK Set of its public keys, or where one lies; both null without. */
   jwks: string | null
   jwksUrl: string | null
+  /** By what its certificate is known, with `tls_client_auth`: a kind, a colon and a value. */
+  tlsSubject: string | null
   /** By what it signs its requests, all of them; null: it signs none. */
   requestAlg: ClientAlg | null
   /** What it gets: a JWT that whoever takes it can read, or a text that only introspection tells of. */
@@ -439,11 +447,11 @@ export interface Initiator {
 
 export const insertInitiator = (tx: Transaction, each: Initiator) =>
   tx.run(sql`
-    insert into initiators (client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, request_alg, scopes,
-                            detail_types, requires_match_code, takes_user_code, token_format, bound_by)
+    insert into initiators (client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, tls_subject,
+                            request_alg, scopes, detail_types, requires_match_code, takes_user_code, token_format, bound_by)
     values (${each.clientId}, ${each.deliveryMode}, ${each.notificationUrl}, ${each.authMethod}, ${each.jwks},
-            ${each.jwksUrl}, ${each.requestAlg}, ${each.scopes}, ${each.detailTypes}, ${each.requiresMatchCode},
-            ${each.takesUserCode}, ${each.tokenFormat}, ${each.boundBy})`)
+            ${each.jwksUrl}, ${each.tlsSubject}, ${each.requestAlg}, ${each.scopes}, ${each.detailTypes},
+            ${each.requiresMatchCode}, ${each.takesUserCode}, ${each.tokenFormat}, ${each.boundBy})`)
 
 export const updateInitiator = (tx: Transaction, each: Initiator) =>
   tx.run(sql`
@@ -455,16 +463,16 @@ export const updateInitiator = (tx: Transaction, each: Initiator) =>
 
 export async function initiatorOf(db: Database, clientId: string): Promise<Initiator | undefined> {
   const [initiator] = await db.read<Initiator>(sql`
-    select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, request_alg, scopes, token_format,
-           bound_by, detail_types, requires_match_code, takes_user_code
+    select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, tls_subject, request_alg, scopes,
+           token_format, bound_by, detail_types, requires_match_code, takes_user_code
       from initiators where client_id = ${clientId}`)
   return initiator
 }
 
 export const initiatorInside = (tx: Transaction, clientId: string) =>
   tx.one<Initiator>(sql`
-    select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, request_alg, scopes, token_format,
-           bound_by, detail_types, requires_match_code, takes_user_code
+    select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, tls_subject, request_alg, scopes,
+           token_format, bound_by, detail_types, requires_match_code, takes_user_code
       from initiators where client_id = ${clientId}`)
 
 /** Undefined when a JWT of this `jti` was taken before, on whichever node. */

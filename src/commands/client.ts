@@ -12,7 +12,8 @@ import { readWords, UsageError } from './usage.ts'
 const HELP = `Usage: countersign client add --individual USER_ID | --initiator  --name NAME
                              [--delivery poll|ping|push] [--notification URL] [--auth-method METHOD]
                              [--jwks FILE|URL] [--request-alg ALG]
-                             [--dpop] [--token-format jwt|opaque] [--scope WORDS] [--detail-types WORDS]
+                             [--tls-subject KIND:VALUE] [--certificate-bound | --dpop]
+                             [--token-format jwt|opaque] [--scope WORDS] [--detail-types WORDS]
                              [--match-code] [--user-code] [--link USER_ID]…
                              [--notifier URL] [--encryption-key FILE] [--redirect URL] [--postback URL]
                              [--purpose TEXT] [--test [--simulate OUTCOME]] [--json]
@@ -27,8 +28,11 @@ Registers an app and prints its id and secrets, this once.
   --notifier URL        Notifier Webhook Endpoint: where approved tokens are sent
   --delivery MODE       of an initiator: poll (the default), ping or push
   --notification URL    of an initiator: where pings or pushes go
-  --auth-method METHOD  of an initiator: client_secret_basic (the default), client_secret_post
-                        or private_key_jwt
+  --auth-method METHOD  of an initiator: client_secret_basic (the default), client_secret_post,
+                        private_key_jwt, tls_client_auth or self_signed_tls_client_auth
+  --tls-subject WHAT    with tls_client_auth: by what its certificate is known, as KIND:VALUE; the kinds are
+                        subject_dn, san_dns, san_uri, san_ip, san_email
+  --certificate-bound   of an initiator: its tokens are bound to the certificate it shows (RFC 8705)
   --jwks FILE|URL       of an initiator: its public keys, a JWK Set; or where one lies
   --request-alg ALG     of an initiator: it signs each of its requests, by PS256 or ES256
   --dpop                of an initiator: its tokens are bound to a key that it proves to hold (RFC 9449)
@@ -60,6 +64,8 @@ export async function run(args: string[]): Promise<number> {
     'auth-method': { type: 'string' },
     jwks: { type: 'string' },
     'request-alg': { type: 'string' },
+    'tls-subject': { type: 'string' },
+    'certificate-bound': { type: 'boolean' },
     dpop: { type: 'boolean' },
     'token-format': { type: 'string' },
     scope: { type: 'string' },
@@ -86,6 +92,9 @@ export async function run(args: string[]): Promise<number> {
     throw new UsageError(`Say either --individual USER_ID or --initiator.\n\n${HELP}`)
   }
 
+  if (values.dpop && values['certificate-bound']) {
+    throw new UsageError(`Say --dpop or --certificate-bound, not both.\n\n${HELP}`)
+  }
   const misplaced = INITIATOR_WORDS.find((word) => values[word] !== undefined)
   if (individual !== undefined && misplaced) {
     throw new UsageError(`--${misplaced} is for an initiator alone.\n\n${HELP}`)
@@ -113,7 +122,8 @@ export async function run(args: string[]): Promise<number> {
             authMethod: values['auth-method'],
             ...(await keysAt(values.jwks)),
             requestAlg: values['request-alg'],
-            boundBy: values.dpop ? 'dpop' : undefined,
+            tlsSubject: values['tls-subject'],
+            boundBy: values.dpop ? 'dpop' : values['certificate-bound'] ? 'certificate' : undefined,
             tokenFormat: values['token-format'],
             scope: values.scope,
             detailTypes: values['detail-types'] === undefined ? undefined : scopeList(values['detail-types']),
@@ -133,7 +143,7 @@ export async function run(args: string[]): Promise<number> {
   })
   const shown = {
     client_id: made.client.id,
-    client_secret: made.clientSecret,
+    ...(made.clientSecret ? { client_secret: made.clientSecret } : {}),
     signing_secret: made.signingSecret,
   }
   process.stdout.write(
@@ -153,6 +163,8 @@ const INITIATOR_WORDS = [
   'auth-method',
   'jwks',
   'request-alg',
+  'tls-subject',
+  'certificate-bound',
   'dpop',
   'token-format',
   'scope',

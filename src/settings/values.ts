@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { BlockList, isIP } from 'node:net'
 import { Temporal } from 'temporal-polyfill'
 import { DAY, HOUR, MINUTE, SECOND } from '#base/clock.ts'
 import { readScopes, type Scopes } from '#clients/catalogue.ts'
@@ -81,6 +82,26 @@ function fileAt(path: string): string {
 export function databaseUrl(given: string): string {
   if (/^postgres(ql)?:$/.test(URL.parse(given)?.protocol ?? '')) return given
   throw new Error('must be an address such as postgres://user@host/database')
+}
+
+/** Addresses and networks, such as 10.0.0.5 or 10.1.0.0/16. */
+export function proxyAddresses(given: string): BlockList {
+  const found = new BlockList()
+  for (const each of list(given)) {
+    const [, address = '', bits] = /^([0-9a-f.:]+)(?:\/(\d{1,3}))?$/i.exec(each) ?? []
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    const most = family === 'ipv6' ? 128 : 32
+    if (isIP(address) === 0 || Number(bits ?? 0) > most)
+      throw new Error('must be addresses such as 10.0.0.5,10.1.0.0/16')
+    found.addSubnet(address, Number(bits ?? most), family)
+  }
+  return found
+}
+
+/** As Node names headers: in lower case. */
+export function headerName(given: string): string {
+  if (/^[\w-]+$/.test(given) && given.toLowerCase() !== 'authorization') return given.toLowerCase()
+  throw new Error('must be the name of a header, such as client-cert')
 }
 
 export function proxyUrl(given: string): string {

@@ -40,6 +40,7 @@ export interface TokenClaims {
   test?: true
 }
 
+/** Members of RFC 9449 §6.1 and RFC 8705 §3.1. */
 export type Confirmation = { jkt: string } | { 'x5t#S256': string }
 
 /** How a client gets a token. */

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import * as oauth from 'oauth4webapi'
 import * as client from 'openid-client'
+import { fetch as fetchBy, type RequestInit } from 'undici'
+import { callerWith, MTLS_ENV } from '../support/certificates.ts'
 import { addInitiator, signingPair, type TestClient } from '../support/ciba.ts'
 import type { Person } from '../support/person.ts'
 import { startReceiver } from '../support/receiver.ts'
@@ -141,6 +143,41 @@ test('openid-client: tokens bound by DPoP, with the nonces that the server asks 
   assert.equal(renewed.token_type, 'dpop')
   const told = await client.tokenIntrospection(config, renewed.access_token)
   assert.equal((told.cnf as { jkt: string }).jkt, await DPoP.calculateThumbprint())
+})
+
+test('openid-client: by its certificate, at the mTLS addresses, for tokens bound to it', async () => {
+  await using secure = await startServer({ env: MTLS_ENV })
+  const asha = await secure.person({ handle: 'asha' })
+  const app = await addInitiator(secure, [asha.userId], {
+    token_endpoint_auth_method: 'tls_client_auth',
+    tls_client_auth_san_dns: 'agent.example.com',
+    tls_client_certificate_bound_access_tokens: true,
+  })
+  const dispatcher = callerWith('agent')
+  const config = await client.discovery(
+    new URL(secure.origin),
+    app.client_id,
+    { use_mtls_endpoint_aliases: true },
+    client.TlsClientAuth(),
+    {
+      execute: [client.allowInsecureRequests],
+      [client.customFetch]: (url, options) =>
+        fetchBy(url, { ...options, dispatcher } as RequestInit) as unknown as Promise<Response>,
+    },
+  )
+  const asked = await client.initiateBackchannelAuthentication(config, {
+    scope: 'openid',
+    login_hint: 'asha',
+  })
+  const { requests } = await asha.must<{ requests: { id: string }[] }>(
+    'GET',
+    '/v1/me/requests?status=pending',
+  )
+  await asha.approve(requests[0]?.id ?? '')
+  const tokens = await client.pollBackchannelAuthenticationGrant(config, asked)
+  const told = await client.tokenIntrospection(config, tokens.access_token)
+  assert.ok((told.cnf as Record<string, string>)['x5t#S256'])
+  await dispatcher.close()
 })
 
 test('openid-client: renews its access by refresh tokens, each used once', async () => {

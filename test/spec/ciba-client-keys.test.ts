@@ -137,10 +137,10 @@ describe('RFC 7523 §3, OpenID Connect Core §9: private_key_jwt', () => {
         400,
         'invalid_request',
       ])
-      const { client_secret } = await addSigner({ jwks: pair.jwks })
+      const client_secret = 'cs_secret_x'
       assert.deepEqual(await refused({}, { client_id: id, client_secret }), [400, 'invalid_request'])
-      const bySecret = await addSigner({ jwks: pair.jwks })
-      assert.deepEqual(await errorOf(await ask({ ...bySecret, signing_secret: '' })), [401, 'invalid_client'])
+      const { client_id } = await addSigner({ jwks: pair.jwks })
+      assert.deepEqual(await errorOf(await ask({ client_id, client_secret })), [401, 'invalid_client'])
       const secretOnly = await addInitiator(server, [person.userId])
       const signed = await pair.assertion(secretOnly.client_id, server.origin)
       assert.deepEqual(await errorOf(await ask(signed)), [401, 'invalid_client'])
@@ -155,6 +155,20 @@ describe('RFC 7523 §3, OpenID Connect Core §9: private_key_jwt', () => {
       assert.ok(!dump.includes('seen-nowhere') && !dump.includes(fields.client_assertion))
     })
   })
+})
+
+test('a client without a secret follows its request by such a JWT as its bearer, each once', async () => {
+  const pair = await signingPair()
+  const { client_id } = await addSigner({ jwks: pair.jwks })
+  const asked = await ask(await pair.assertion(client_id, server.origin))
+  const { client_assertion } = await pair.assertion(client_id, server.origin)
+  const look = (bearer: string) =>
+    fetch(`${server.origin}${asked.headers.get('location')}`, {
+      headers: { authorization: `Bearer ${bearer}` },
+    })
+  assert.equal((await look(client_assertion)).status, 200)
+  assert.equal((await look(client_assertion)).status, 401)
+  assert.equal((await look('x')).status, 401)
 })
 
 describe('keys of a client at an address of its own', () => {

@@ -1,8 +1,10 @@
 import type { FastifyRequest } from 'fastify'
 import { Refusal } from '#base/errors.ts'
 import type { Credentials } from '#clients/credentials.ts'
+import { CertificateRefused, certificateOf, type ShownCertificate } from '#http/certificates.ts'
 import { invalidRequest } from './errors.ts'
 import type { Parameters } from './form.ts'
+import type { CibaContext } from './routes.ts'
 
 /** RFC 7523 §2.2. */
 const BY_JWT = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
@@ -16,13 +18,19 @@ export const CREDENTIAL_PARAMETERS = [
 ]
 
 /**
- * Reads what a client shows of itself (RFC 6749 §2.3.1, RFC 7523 §2.2).
+ * Reads what a client shows of itself (RFC 6749 §2.3.1, RFC 7523 §2.2, RFC 8705 §2).
  *
- * @param issuer our own origin, for whose addresses an assertion must be meant
+ * @param origins our own, for whose addresses an assertion must be meant
+ * @param certificate what it has shown by TLS; by that alone it authenticates if there is nothing else
  * @throws Refusal `client_credentials_wrong`
  * @throws CibaRefusal `invalid_request` when it does so in two ways at once
  */
-export function readCredentials(http: FastifyRequest, form: Parameters, issuer: string): Credentials {
+export function readCredentials(
+  http: FastifyRequest,
+  form: Parameters,
+  origins: readonly string[],
+  certificate: ShownCertificate | undefined,
+): Credentials {
   const secret = form.get('client_secret')
   const assertion = form.get('client_assertion')
   const header = http.headers.authorization
@@ -35,7 +43,10 @@ export function readCredentials(http: FastifyRequest, form: Parameters, issuer: 
     if (form.get('client_assertion_type') !== BY_JWT) {
       throw invalidRequest(`client_assertion_type must be ${BY_JWT}.`)
     }
-    return { method: 'private_key_jwt', clientId, assertion, audiences: audiencesOf(issuer) }
+    return { method: 'private_key_jwt', clientId, assertion, audiences: origins.flatMap(audiencesOf) }
+  }
+  if (clientId !== undefined && secret === undefined && certificate) {
+    return { method: 'certificate', clientId, ...certificate }
   }
   if (clientId === undefined || secret === undefined) throw new Refusal('client_credentials_wrong')
   return { method: 'client_secret_post', clientId, secret }
@@ -66,3 +77,20 @@ function formDecode(text: string): string {
     return text
   }
 }
+
+/** What the caller has shown by TLS. @throws CibaRefusal `invalid_request` for a header of somebody who may not send it */
+export function shownCertificate(
+  { certificates, now }: CibaContext,
+  http: FastifyRequest,
+): ShownCertificate | undefined {
+  try {
+    return certificates && certificateOf(certificates, http, now())
+  } catch (fault) {
+    if (fault instanceof CertificateRefused) throw invalidRequest(fault.message)
+    throw fault
+  }
+}
+
+/** Under which a client may know us. */
+export const originsOf = ({ site, certificates }: CibaContext): string[] =>
+  certificates?.origin === undefined ? [site.origin] : [site.origin, certificates.origin]

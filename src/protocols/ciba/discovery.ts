@@ -8,9 +8,13 @@ import type { CibaContext } from './routes.ts'
 import { CIBA_GRANT, REFRESH_GRANT } from './token.ts'
 
 /** What this server can do (OpenID Connect Discovery 1.0 §4, RFC 8414 §3), and the keys that its tokens are signed with. */
-export function discoveryRoutes(server: Server, { site, issuer, profile, askRules, catalogue }: CibaContext) {
+export function discoveryRoutes(
+  server: Server,
+  { site, issuer, profile, askRules, catalogue, certificates }: CibaContext,
+) {
   const { renewableMs } = askRules
-  const { modes, authMethods } = allowedBy(profile)
+  const { modes, authMethods: known } = allowedBy(profile)
+  const authMethods = known.filter((each) => certificates !== undefined || !isByCertificate(each))
   const metadata = () => ({
     issuer: site.origin,
     backchannel_authentication_endpoint: `${site.origin}/bc-authorize`,
@@ -26,6 +30,7 @@ export function discoveryRoutes(server: Server, { site, issuer, profile, askRule
     backchannel_authentication_request_signing_alg_values_supported: CLIENT_ALGS,
     backchannel_user_code_parameter_supported: askRules.takesUserCodes,
     grant_types_supported: [CIBA_GRANT, ...(renewableMs > 0 ? [REFRESH_GRANT] : [])],
+    ...(certificates ? mutualTls(certificates.origin) : {}),
     // No address that a browser is sent to belongs to this protocol.
     response_types_supported: [],
     ...(catalogue.details.size > 0
@@ -51,3 +56,20 @@ export function discoveryRoutes(server: Server, { site, issuer, profile, askRule
     return issuer.keys.published()
   })
 }
+
+/** RFC 8705 §3.3, §5. */
+const mutualTls = (origin: string | undefined) => ({
+  tls_client_certificate_bound_access_tokens: true,
+  ...(origin === undefined
+    ? {}
+    : {
+        mtls_endpoint_aliases: {
+          backchannel_authentication_endpoint: `${origin}/bc-authorize`,
+          token_endpoint: `${origin}/token`,
+          introspection_endpoint: `${origin}/introspect`,
+          revocation_endpoint: `${origin}/revoke`,
+        },
+      }),
+})
+
+const isByCertificate = (method: string) => method.endsWith('tls_client_auth')

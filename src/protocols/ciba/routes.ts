@@ -5,11 +5,12 @@ import { hashSecret, sameHash } from '#base/secrets.ts'
 import { authenticateInitiator, type CredentialsContext } from '#clients/credentials.ts'
 import type { Profile } from '#clients/profile.ts'
 import type { Proofs } from '#clients/proofs.ts'
+import type { CertificateRule, ShownCertificate } from '#http/certificates.ts'
 import { troubleOf } from '#http/errors.ts'
 import type { Server } from '#http/server.ts'
 import type { CollectContext } from '#requests/collect.ts'
 import { backchannelRoute } from './backchannel.ts'
-import { readCredentials } from './credentials.ts'
+import { originsOf, readCredentials, shownCertificate } from './credentials.ts'
 import { discoveryRoutes } from './discovery.ts'
 import { CibaRefusal, cibaError } from './errors.ts'
 import { type Parameters, readForm } from './form.ts'
@@ -23,6 +24,8 @@ export interface CibaContext extends CollectContext, CredentialsContext {
   holdMs: number
   profile: Profile
   proofs: Proofs
+  /** How certificates of clients come here; undefined where none can. */
+  certificates: (CertificateRule & { origin: string | undefined }) | undefined
   /** Of the key by which the service that takes tokens asks about them, if it has one. */
   resourceKeyHash: Uint8Array | undefined
   /** Count one call, and refuse it when there were too many. */
@@ -34,6 +37,8 @@ export interface CibaContext extends CollectContext, CredentialsContext {
 export interface ClientCall extends Awaited<ReturnType<typeof authenticateInitiator>> {
   http: FastifyRequest
   form: Parameters
+  /** What it has shown by TLS, whether or not it authenticates by it. */
+  certificate: ShownCertificate | undefined
 }
 
 /** Longest body: a signed request with its details is a few thousand bytes. */
@@ -61,10 +66,11 @@ export async function cibaRoutes(server: Server, context: CibaContext) {
       scope.post(url, async (http, reply) => {
         const form = readForm(http)
         if (toResource && isResource(context, http)) return toResource(form)
-        const known = await authenticate(context, http, form)
+        const certificate = shownCertificate(context, http)
+        const known = await authenticate(context, http, form, certificate)
         requireProfile(context.profile, known.initiator)
         reply.header('pragma', 'no-cache')
-        return respond({ http, form, ...known }, reply)
+        return respond({ http, form, certificate, ...known }, reply)
       })
       scope.get(url, async (_http, reply) => {
         reply.header('allow', 'POST')
@@ -93,9 +99,14 @@ function isResource({ resourceKeyHash }: CibaContext, { headers }: FastifyReques
   )
 }
 
-async function authenticate(context: CibaContext, http: FastifyRequest, form: Parameters) {
+async function authenticate(
+  context: CibaContext,
+  http: FastifyRequest,
+  form: Parameters,
+  certificate: ShownCertificate | undefined,
+) {
   try {
-    return await authenticateInitiator(context, readCredentials(http, form, context.site.origin))
+    return await authenticateInitiator(context, readCredentials(http, form, originsOf(context), certificate))
   } catch (fault) {
     if (fault instanceof Refusal && fault.code === 'client_credentials_wrong') context.limitAddress(http.ip)
     throw fault

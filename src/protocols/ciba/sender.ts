@@ -1,6 +1,8 @@
 import type { FastifyReply } from 'fastify'
+import { certificateThumbprint } from '#clients/certificates.ts'
 import { ProofRefused } from '#clients/proofs.ts'
-import type { TokenForm } from '#tokens/issue.ts'
+import type { Confirmation, TokenForm } from '#tokens/issue.ts'
+import { originsOf } from './credentials.ts'
 import { CibaRefusal, invalidRequest } from './errors.ts'
 import type { CibaContext, ClientCall } from './routes.ts'
 
@@ -11,19 +13,20 @@ import type { CibaContext, ClientCall } from './routes.ts'
  * @throws CibaRefusal `invalid_dpop_proof`, `use_dpop_nonce`
  */
 export async function readProof(
-  { proofs, site }: CibaContext,
+  context: CibaContext,
   { http, client }: ClientCall,
   reply: FastifyReply,
 ): Promise<string | undefined> {
   const proof = http.headers.dpop
   if (proof === undefined) return undefined
+  const { proofs } = context
   reply.header('dpop-nonce', proofs.nonce())
   const [path = ''] = http.url.split('?')
   try {
     return await proofs.take(String(proof), {
       clientId: client.id,
       method: http.method,
-      urls: [`${site.origin}${path}`],
+      urls: originsOf(context).map((origin) => origin + path),
     })
   } catch (fault) {
     if (!(fault instanceof ProofRefused)) throw fault
@@ -35,7 +38,8 @@ export async function readProof(
 /**
  * How the client gets the tokens of this call: as it is registered to get them, and bound to what it shows.
  *
- * @throws CibaRefusal `invalid_dpop_proof` also where one is missing (§5.2)
+ * @throws CibaRefusal `invalid_dpop_proof` also where one is missing (§5.2), `invalid_request` without a certificate that
+ *   is needed (RFC 8705 §3)
  */
 export async function readTokenForm(
   context: CibaContext,
@@ -44,6 +48,7 @@ export async function readTokenForm(
 ): Promise<TokenForm> {
   const { boundBy, tokenFormat: format } = call.initiator
   const jkt = await readProof(context, call, reply)
+  if (boundBy === 'certificate') return { format, cnf: requireCertificate(call) }
   if (jkt !== undefined) return { format, cnf: { jkt } }
   if (boundBy !== 'dpop') return { format, cnf: undefined }
   throw new CibaRefusal(
@@ -75,4 +80,9 @@ export async function readKeyToBe(
     throw invalidRequest('Tokens of this client are bound by DPoP and pushed: name the key by dpop_jkt.')
   }
   return key
+}
+
+function requireCertificate({ certificate }: ClientCall): Confirmation {
+  if (certificate) return { 'x5t#S256': certificateThumbprint(certificate.x509) }
+  throw invalidRequest('Tokens of this client are bound to its certificate: show it, at the mTLS address.')
 }
