@@ -154,6 +154,30 @@ test('a contact where nobody was comes back by a new code, and its id of Meta is
   assert.deepEqual(await stage.select('select scoped_id from contacts'), [{ scoped_id: 'IN.777' }])
 })
 
+test('after a new phone was connected by a code its keys are the known ones', async () => {
+  await using stage = await startStage()
+  const { asha, whatsapp } = stage
+  const say = async (id: string, body: string, hash: string) =>
+    whatsapp.batch({
+      contacts: [{ wa_id: PHONE, identity_key_hash: hash }],
+      messages: [
+        { from: PHONE, id, timestamp: String(stage.clock.now() / 1_000), type: 'text', text: { body } },
+      ],
+    })
+  const state = async () => (await stage.contacts(asha))[0]?.state
+  await say('wamid.1', (await stage.link(asha)).text, 'first+phone=')
+  assert.equal(await state(), 'active')
+  stage.clock.forward(60_000)
+  await say('wamid.2', 'hello', 'second+phone=')
+  assert.equal(await state(), 'suspended')
+  await say('wamid.3', (await stage.link(asha)).text, 'second+phone=')
+  await say('wamid.4', 'hello', 'second+phone=')
+  assert.equal(await state(), 'active')
+  stage.clock.forward(60_000)
+  await say('wamid.5', 'hello', 'first+phone=')
+  assert.equal(await state(), 'suspended')
+})
+
 test('a number of another account changes hands only when its user says so on the phone', async () => {
   await using stage = await startStage()
   const { asha, whatsapp } = stage

@@ -11,6 +11,11 @@ interface Spoken {
   /** Meta's id of the message. */
   id: string
   sender: Sender
+  /**
+   * Meta's hash of the keys of their phone, where the number has the identity check on: another one means another phone,
+   * another SIM or a new installation (https://developers.facebook.com/docs/whatsapp/cloud-api/reference/phone-numbers).
+   */
+  identity: string | undefined
   /** When, epoch milliseconds; undefined if it does not say. */
   at: number | undefined
 }
@@ -70,7 +75,9 @@ function readMessage(message: unknown, contacts: unknown[]): WhatsappEvent | und
   if (id === undefined) return undefined
   const seconds = Number(part(message, 'timestamp'))
   const at = Number.isSafeInteger(seconds) && seconds > 0 ? seconds * 1_000 : undefined
-  const spoken = { id, sender: readSender(message, contacts), at }
+  const contact = contactBeside(message, contacts)
+  const identity = word(part(contact, 'identity_key_hash'))
+  const spoken = { id, sender: readSender(message, contact), identity, at }
 
   const payload = payloadOf(message)
   if (payload !== undefined) {
@@ -100,15 +107,17 @@ function payloadOf(message: unknown): string | undefined {
   return string(part(part(interactive, 'button_reply'), 'id')) ?? ''
 }
 
-function readSender(message: unknown, contacts: unknown[]): Sender {
+const readSender = (message: unknown, contact: unknown): Sender => ({
+  phone: word(part(message, 'from')),
+  scopedId: word(part(message, 'from_user_id')) ?? word(part(contact, 'user_id')),
+})
+
+/** A contact belongs to the message that has its number; one alone, without any number, can be of this message only. */
+function contactBeside(message: unknown, contacts: unknown[]): unknown {
   const phone = word(part(message, 'from'))
-  const own = word(part(message, 'from_user_id'))
-  if (own !== undefined) return { phone, scopedId: own }
-  // A contact belongs to the message that has its number; one alone, without any number, can be of this message only.
-  const contact = contacts.find(
+  return contacts.find(
     (each) => part(each, 'wa_id') === phone && (phone !== undefined || contacts.length === 1),
   )
-  return { phone, scopedId: word(part(contact, 'user_id')) }
 }
 
 /** A user who wants no more messages is let go at once, as WhatsApp's policy has it. */

@@ -113,3 +113,13 @@ export const putPair = (tx: Transaction, { recipient, since, count }: Pair) =>
   tx.run(sql`
     insert into whatsapp_pairs (recipient, since, count) values (${recipient}, ${since}, ${count})
     on conflict (recipient) do update set since = excluded.since, count = excluded.count`)
+
+/** The keys of the phone that a contact last wrote from, as Meta tells them apart. */
+export const identityOf = (tx: Transaction, contactId: string) =>
+  tx.one<{ hash: string; seenAt: number }>(sql`
+    select hash, seen_at from whatsapp_identities where contact_id = ${contactId}`)
+
+export const putIdentity = (tx: Transaction, contactId: string, hash: string, seenAt: number) =>
+  tx.run(sql`
+    insert into whatsapp_identities (contact_id, hash, seen_at) values (${contactId}, ${hash}, ${seenAt})
+    on conflict (contact_id) do update set hash = excluded.hash, seen_at = excluded.seen_at`)

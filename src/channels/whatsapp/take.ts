@@ -23,7 +23,7 @@ import type { Sender, Status, WhatsappEvent } from './events.ts'
 import { takeLink } from './link.ts'
 import { noticeOfPayload } from './payload.ts'
 import { CHANNEL, contactOf } from './sender.ts'
-import { noteEvent } from './store.ts'
+import { identityOf, noteEvent, putIdentity } from './store.ts'
 
 interface TakeContext {
   vault: Vault
@@ -40,9 +40,36 @@ export async function takeEvent(tx: Transaction, context: TakeContext, event: Wh
   const contact = await contactOf(tx, event.sender)
   const heardAt = Math.min(event.at ?? at, at)
   if (contact) await noteHeard(tx, contact.id, heardAt)
+  // Whoever sends a code that only the user can read has just shown that the new phone is theirs.
+  if (contact && event.type !== 'link') await heedIdentity(tx, contact, event, heardAt, at)
   if (event.type === 'tap') await takeTap(tx, context.vault, event, at)
   if (event.type === 'link') await takeLink(tx, context.vault, { ...event, heardAt }, at)
+  if (event.type === 'link') await noteIdentity(tx, event, heardAt)
   if (event.type === 'leaving') await takeLeaving(tx, contact, event, at)
+}
+
+/** Another phone may be in other hands: a contact whose keys have changed decides nothing until it is connected again. */
+async function heedIdentity(
+  tx: Transaction,
+  contact: Contact,
+  { identity }: { identity: string | undefined },
+  heardAt: number,
+  at: number,
+) {
+  if (identity === undefined) return
+  const known = await identityOf(tx, contact.id)
+  // Events come late and in any order: what was said before does not speak of today's phone.
+  if (known && known.seenAt > heardAt) return
+  if (known && known.hash !== identity && contact.state === 'active')
+    await suspend(tx, contact, 'number or phone changed', at)
+  else if (contact.state === 'active') await putIdentity(tx, contact.id, identity, heardAt)
+}
+
+/** The keys of a phone that has just been connected. */
+async function noteIdentity(tx: Transaction, { sender, identity }: Event<'link'>, heardAt: number) {
+  const contact = await contactOf(tx, sender)
+  if (contact?.state === 'active' && identity !== undefined)
+    await putIdentity(tx, contact.id, identity, heardAt)
 }
 
 type Event<Type> = Extract<WhatsappEvent, { type: Type }>
@@ -125,16 +152,14 @@ async function takeLeaving(
   at: number,
 ) {
   if (contact?.state !== 'active') return
-  await setContactState(tx, contact.id, 'suspended')
-  await recordEvent(tx, {
-    kind: 'contact_suspended',
-    actor: CHANNEL,
-    userId: contact.userId,
-    detail: why,
-    at,
-  })
+  await suspend(tx, contact, why, at)
   if (why === 'asked to stop') {
     const { address, language } = contact
     await answer(tx, { recipient: address, about: 'stopped', language, detail: null }, at)
   }
+}
+
+async function suspend(tx: Transaction, { id, userId }: Contact, why: Event<'leaving'>['why'], at: number) {
+  await setContactState(tx, id, 'suspended')
+  await recordEvent(tx, { kind: 'contact_suspended', actor: CHANNEL, userId, detail: why, at })
 }

@@ -412,6 +412,58 @@ for (const { message, detail } of goodbyes) {
   })
 }
 
+test('a phone whose keys have changed decides nothing: its contact is suspended until it is connected again', async () => {
+  await using stage = await startStage()
+  const { api, phone } = stage
+  const state = async () => (await contactsOfUser(stage.db, stage.userId))[0]?.state
+  const said = (id: string, hash: string, seconds: number) => ({
+    contacts: [{ wa_id: phone, identity_key_hash: hash }],
+    messages: [{ from: phone, id, timestamp: String(seconds), type: 'text', text: { body: 'hello' } }],
+  })
+  const now = Math.floor(Date.now() / 1_000)
+  await api.batch(said('wamid.1', 'first+phone=', now - 100), said('wamid.2', 'first+phone=', now - 90))
+  assert.equal(await state(), 'active')
+  await api.batch(said('wamid.0', 'older+phone=', now - 200))
+  assert.equal(await state(), 'active', 'what was said before the newest word is not of today')
+
+  const { id, message } = await stage.ask()
+  const tap = {
+    ...api.tapOf(message.id, REJECT),
+    contacts: [{ wa_id: phone, identity_key_hash: 'other+phone=' }],
+  }
+  assert.equal(await api.batch(tap), 200)
+  assert.equal(await state(), 'suspended')
+  assert.equal(await stage.stateOf(id), 'pending')
+  assert.deepEqual(
+    (await stage.refusals()).map(({ detail }) => detail),
+    ['the contact is suspended'],
+  )
+  assert.deepEqual(await stage.detailsOf('contact_suspended'), [
+    { requestId: null, detail: 'number or phone changed' },
+  ])
+})
+
+test('half of a flood of calls is answered within 250 ms, and what they bring is done', async () => {
+  await using stage = await startStage()
+  const { api, phone } = stage
+  const times: number[] = []
+  const waiting = Array.from({ length: 300 }, (_, i) => `wamid.flood.${i}`)
+  const caller = async () => {
+    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+      const startedAt = performance.now()
+      const word = { from: phone, id, timestamp: '1', type: 'text', text: { body: 'hello' } }
+      assert.equal(await api.batch({ messages: [word] }), 200)
+      times.push(performance.now() - startedAt)
+    }
+  }
+  await Promise.all(Array.from({ length: 20 }, caller))
+  times.sort((a, b) => a - b)
+  assert.ok((times[150] ?? Number.NaN) <= 250, `${times[150]} ms`)
+  const [noted] = await stage.db.read<{ count: number }>(sql`
+    select count(*) as count from whatsapp_events where id like 'word:wamid.flood.%'`)
+  assert.equal(Number(noted?.count), 300)
+})
+
 test('a chat that only mentions the word is no goodbye', async () => {
   await using stage = await startStage()
   const message = { from: stage.phone, id: 'wamid.1', type: 'text', text: { body: 'How do I stop this?' } }

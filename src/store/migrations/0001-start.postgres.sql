@@ -723,6 +723,13 @@ create table whatsapp_answers (
   expires_at bigint not null
 );
 
+-- The keys of the phone that a contact last wrote from, where Meta tells them.
+create table whatsapp_identities (
+  contact_id text collate "C" primary key,
+  hash text collate "C" not null,
+  seen_at bigint not null
+);
+
 -- When the number may send its next message: all nodes queue here.
 create table whatsapp_paces (
   number text collate "C" primary key,

@@ -722,6 +722,13 @@ create table whatsapp_answers (
   expires_at integer not null
 ) strict, without rowid;
 
+-- The keys of the phone that a contact last wrote from, where Meta tells them.
+create table whatsapp_identities (
+  contact_id text primary key,
+  hash text not null,
+  seen_at integer not null
+) strict, without rowid;
+
 -- When the number may send its next message: all nodes queue here.
 create table whatsapp_paces (
   number text primary key,
