@@ -91,11 +91,20 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
   const wake = { deliveries: (_clientId: string) => {} }
   const uses = gatherSecretUses({ db, now, log })
   const counts = countChannels({ db, now, log })
+  const traces = config.otlpUrl
+    ? (await import('./traces.ts')).startTraces({
+        url: config.otlpUrl,
+        headers: config.otlpHeaders ?? {},
+        version,
+        log,
+      })
+    : undefined
   const context = {
     db,
     now,
     steady,
     log,
+    tracer: traces?.tracer,
     uses,
     vault,
     site,
@@ -178,6 +187,7 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
     endWaits: () => stopping.abort(),
     /** Closes the ways out, and the store last. */
     async close() {
+      await traces?.stop()
       await outbound.close()
       await signInOutbound.close()
       await db.close()

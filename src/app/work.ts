@@ -33,7 +33,7 @@ export async function startWork({
   const start = config.works ? startWorker : noWorker(config)
   const deliver = start(context, 'deliver', deliverHandler({ ...context, onGivenUp: tellUndelivered }))
   const workers = [
-    start(context, 'notify', notifyHandler({ now, channels, counts })),
+    start(context, 'notify', notifyHandler({ ...context, channels, counts })),
     deliver,
     start(context, 'prove', proveHandler(context)),
     start(context, 'simulate', simulateHandler(context)),

@@ -3,6 +3,7 @@ import { type Clock, MINUTE, SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import type { DeliveryAttempted } from '#base/facts.ts'
 import type { Vault } from '#base/seal.ts'
+import { noTracer, type Tracer } from '#base/trace.ts'
 import type { ReadCallKeys } from '#clients/call-keys.ts'
 import { type Answer, CallFailed, type Outbound } from '#outbound/dial.ts'
 import { isProxyFault } from '#outbound/failures.ts'
@@ -12,7 +13,7 @@ import type { Handler, Outcome } from '#outbox/worker.ts'
 import type { Database, Transaction } from '#store/database.ts'
 import { allOf } from '#store/share.ts'
 import { endAccess } from '#tokens/revoke.ts'
-import { sayAttempt, saySettled } from './facts.ts'
+import { endSpan, sayAttempt, saySettled, spanFields } from './facts.ts'
 import { isListening, postByListener } from './listen.ts'
 import { isFinalRefusal, MANNERS } from './manner.ts'
 import { noteGone, type ProofRule } from './proof.ts'
@@ -39,6 +40,7 @@ interface DeliverContext {
   outbound: Outbound
   callKeys: ReadCallKeys
   proofRule: ProofRule
+  tracer?: Tracer | undefined
   /** Tells the user, in the transaction that gives up. */
   onGivenUp: (tx: Transaction, delivery: Delivery, now: number) => Promise<void>
 }
@@ -50,7 +52,7 @@ const KEPT_ANSWER = 4_096
 
 /** Hands over results: POST by POST, signed, each attempt on disk before its first byte leaves. */
 export function deliverHandler(context: DeliverContext): Handler {
-  const { now, vault, outbound, callKeys, proofRule } = context
+  const { now, vault, outbound, callKeys, proofRule, tracer = noTracer } = context
   return {
     slots: 128,
     laneSlots: 8,
@@ -82,6 +84,7 @@ export function deliverHandler(context: DeliverContext): Handler {
 
       return async (signal) => {
         const begunAt = performance.now()
+        const span = tracer.begin('deliver', delivery.trace, 'client', spanFields(delivery, job.attempt))
         const payload = vault.open(payloadPlace(delivery.id, delivery.clientId), delivery.sealed)
         const bearer =
           delivery.sealedBearer &&
@@ -92,6 +95,7 @@ export function deliverHandler(context: DeliverContext): Handler {
           'user-agent': 'Countersign',
           'countersign-request': delivery.requestId,
           ...(isListened ? { 'countersign-by': 'listen' } : {}),
+          ...(span.traceparent ? { traceparent: span.traceparent } : {}),
           ...signedHeaders(delivery.id, now(), payload, signing),
         }
         const post = () =>
@@ -102,6 +106,7 @@ export function deliverHandler(context: DeliverContext): Handler {
         const plain = delivery.contentType === 'application/json' ? payload : undefined
         const secrets = [...(plain ? secretsIn(plain) : []), ...(bearer ? [bearer] : [])]
         const answer = { ...describe(result, secrets), ...sentOf(headers, plain, secrets) }
+        endSpan(span, answer)
         const ms = performance.now() - begunAt
         return async (tx, isLate): Promise<Outcome> => {
           sayAttempt(tx, delivery, { number: job.attempt, ms, ...answer })

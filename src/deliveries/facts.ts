@@ -1,4 +1,5 @@
 import type { DeliveryAttempted, DeliverySettled } from '#base/facts.ts'
+import type { Span } from '#base/trace.ts'
 import { classOf } from '#outbound/failures.ts'
 import type { Transaction } from '#store/database.ts'
 import type { Delivery } from './store.ts'
@@ -44,3 +45,24 @@ export const saySettled = (
     state,
     ms: Math.max(0, now - createdAt),
   })
+
+/** What a span of an attempt says. */
+export const spanFields = ({ id, requestId, clientId, kind }: Told, number: number) => ({
+  'http.request.method': 'POST',
+  'countersign.delivery': id,
+  'countersign.request': requestId,
+  'countersign.client': clientId,
+  'countersign.kind': kind,
+  'countersign.attempt': number,
+})
+
+export function endSpan(
+  span: Span,
+  { state, status, failure }: Pick<Attempted, 'state' | 'status' | 'failure'>,
+) {
+  const isTaken = state === 'succeeded'
+  span.end(
+    status === null ? {} : { 'http.response.status_code': status },
+    isTaken ? undefined : String(status ?? failure),
+  )
+}

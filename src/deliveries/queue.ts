@@ -18,6 +18,8 @@ export interface NewDelivery {
   /** By which the client wants to know the call as ours. */
   bearer?: string | undefined
   expiresAt: number
+  /** `traceparent` of the ask. */
+  trace?: string | null
 }
 
 /** Where a payload lies, as bound into its seal. */

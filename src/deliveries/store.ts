@@ -45,11 +45,14 @@ export interface DeliveryAttempt {
   answerHeaders: string | null
 }
 
-export const insertDelivery = (tx: Transaction, each: Omit<Delivery, 'state' | 'settledAt'>) =>
+export const insertDelivery = (
+  tx: Transaction,
+  each: Omit<Delivery, 'state' | 'settledAt'> & { trace?: string | null },
+) =>
   tx.run(sql`
-    insert into deliveries (id, request_id, client_id, user_id, kind, token_id, url, state, expires_at, created_at)
+    insert into deliveries (id, request_id, client_id, user_id, kind, token_id, url, state, trace, expires_at, created_at)
     values (${each.id}, ${each.requestId}, ${each.clientId}, ${each.userId}, ${each.kind}, ${each.tokenId}, ${each.url},
-            'queued', ${each.expiresAt}, ${each.createdAt})`)
+            'queued', ${each.trace ?? null}, ${each.expiresAt}, ${each.createdAt})`)
 
 export const insertPayload = (
   tx: Transaction,
@@ -79,13 +82,15 @@ export interface OwedDelivery extends Delivery {
   isFailing: number
   /** When whoever listens in the place of the endpoint was last seen. */
   listenerSeenAt: number | null
+  /** `traceparent` of the ask; null where nobody follows. */
+  trace: string | null
 }
 
 export const queuedDelivery = (tx: Transaction, id: string) =>
   tx.one<OwedDelivery>(
     sql`
       select id, request_id, deliveries.client_id, user_id, kind, token_id, deliveries.url, deliveries.state, expires_at,
-             created_at, settled_at, is_failing, content_type, sealed, sealed_bearer,
+             created_at, settled_at, trace, is_failing, content_type, sealed, sealed_bearer,
              notifier_proofs.state as proof, listeners.seen_at as listener_seen_at
         from deliveries join delivery_payloads on delivery_id = deliveries.id
         left join notifier_proofs
@@ -94,7 +99,7 @@ export const queuedDelivery = (tx: Transaction, id: string) =>
        where deliveries.id = ${id} and deliveries.state = 'queued'`,
     twin`
       select n, deliveries.id, request_id, deliveries.client_id, user_id, kind, token_id, deliveries.url, deliveries.state,
-             expires_at, created_at, settled_at, is_failing, content_type, sealed, sealed_bearer,
+             expires_at, created_at, settled_at, trace, is_failing, content_type, sealed, sealed_bearer,
              notifier_proofs.state as proof, listeners.seen_at as listener_seen_at
         from unnest($1::text[]) with ordinality as each (id, n)
         join deliveries on deliveries.id = each.id

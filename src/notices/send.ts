@@ -1,5 +1,6 @@
 import { recordEvent } from '#audit/events.ts'
 import type { Clock } from '#base/clock.ts'
+import { noTracer, type Tracer } from '#base/trace.ts'
 import { clientInside } from '#clients/store.ts'
 import { jitter } from '#outbox/backoff.ts'
 import type { Job } from '#outbox/store.ts'
@@ -30,10 +31,11 @@ interface NotifyOptions {
   now: Clock
   channels: ReadonlyMap<string, Channel>
   counts: Pick<ChannelCounts, 'note'>
+  tracer?: Tracer | undefined
 }
 
 /** Sends what is to be told, by the channel of its contact. */
-export function notifyHandler({ now, channels, counts }: NotifyOptions): Handler {
+export function notifyHandler({ now, channels, counts, tracer = noTracer }: NotifyOptions): Handler {
   return {
     slots: 32,
     laneSlots: 16,
@@ -62,8 +64,15 @@ export function notifyHandler({ now, channels, counts }: NotifyOptions): Handler
         expiresAt: notice.expiresAt,
       }
       return async (signal) => {
+        const span = tracer.begin('tell', notice.trace, 'client', {
+          'countersign.notice': notice.id,
+          'countersign.request': notice.requestId,
+          'countersign.channel': notice.channel,
+        })
         const sent = await channel.send(message, signal).catch((fault) => asFailure(fault))
-        counts.note(notice.channel, sent instanceof ChannelFailed ? sent.kind : 'sent')
+        const failure = sent instanceof ChannelFailed ? sent.kind : undefined
+        span.end({}, failure)
+        counts.note(notice.channel, failure ?? 'sent')
         return async (tx, isLate): Promise<Outcome> => {
           if (isLate) return { done: true }
           if (!(sent instanceof ChannelFailed)) {

@@ -115,17 +115,19 @@ export const reviveContact = (tx: Transaction, { id, scopedId }: { id: string; s
 
 export const insertNotice = (
   tx: Transaction,
-  each: Omit<Notice, 'state' | 'externalId' | 'failure'> & { createdAt: number },
+  each: Omit<Notice, 'state' | 'externalId' | 'failure'> & { createdAt: number; trace?: string | null },
 ) =>
   tx.run(sql`
     insert into notices
-      (id, request_id, client_id, user_id, contact_id, channel, step, about, state, expires_at, created_at, updated_at)
+      (id, request_id, client_id, user_id, contact_id, channel, step, about, state, trace, expires_at, created_at,
+       updated_at)
     values (${each.id}, ${each.requestId}, ${each.clientId}, ${each.userId}, ${each.contactId}, ${each.channel},
-            ${each.step}, ${each.about}, 'queued', ${each.expiresAt}, ${each.createdAt}, ${each.createdAt})`)
+            ${each.step}, ${each.about}, 'queued', ${each.trace ?? null}, ${each.expiresAt}, ${each.createdAt}, ${each.createdAt})`)
 
 export const noticeById = (tx: Transaction, id: string) =>
-  tx.one<Notice>(sql`
-    select id, request_id, client_id, user_id, contact_id, channel, step, about, state, external_id, failure, expires_at
+  tx.one<Notice & { trace: string | null }>(sql`
+    select id, request_id, client_id, user_id, contact_id, channel, step, about, state, external_id, failure, expires_at,
+           trace
       from notices where id = ${id} /* for update */`)
 
 export const noticeByExternalId = (tx: Transaction, channel: string, externalId: string) =>

@@ -24,6 +24,8 @@ export interface Telling {
   clientId: string
   userId: string
   expiresAt: number
+  /** `traceparent` of the ask. */
+  trace?: string | null
 }
 
 /** Whether a user will be told: `undeliverable` if there is nowhere, `throttled` if they may not be told now. */
@@ -119,7 +121,7 @@ type Promised = Telling & Pick<Notice, 'contactId' | 'channel' | 'step' | 'about
 
 async function promise(tx: Transaction, told: Promised, { now, dueAt }: { now: number; dueAt: number }) {
   const id = newId('ntc')
-  const { requestId, clientId, userId, contactId, channel, step, about, expiresAt } = told
+  const { requestId, clientId, userId, contactId, channel, step, about, expiresAt, trace } = told
   await insertNotice(tx, {
     id,
     requestId,
@@ -130,6 +132,7 @@ async function promise(tx: Transaction, told: Promised, { now, dueAt }: { now: n
     step,
     about,
     expiresAt,
+    ...(trace ? { trace } : {}),
     createdAt: now,
   })
   await enqueue(tx, { kind: 'notify', ref: id, lane: channel, dueAt, plannedAt: now })

@@ -6,7 +6,7 @@ import type { Handler } from '#outbox/worker.ts'
 import type { Transaction } from '#store/database.ts'
 import type { RequestContext, Settling } from './context.ts'
 import { bearerPlace, handleOf } from './handle.ts'
-import { handleInside, requestInside, type TokenRequest } from './store.ts'
+import { handleInside, requestInside, type TokenRequest, traceOf } from './store.ts'
 
 /** What was approved in the last moment of a request may still be fetched after it. */
 export const FETCH_GRACE_MS = MINUTE
@@ -35,12 +35,12 @@ export const announceHandler = (context: AnnounceContext): Handler => ({
   },
 })
 
-export type AnnounceContext = Pick<RequestContext, 'now' | 'vault' | 'settlings'>
+export type AnnounceContext = Pick<RequestContext, 'now' | 'vault' | 'settlings' | 'tracer'>
 
 /** Owes a client the news that its request is settled: a ping, or a push of the error (CIBA Core 1.0 §10.2, §12). */
 export async function announce(
   tx: Transaction,
-  { vault, settlings }: AnnounceContext,
+  { vault, settlings, tracer }: AnnounceContext,
   { id, clientId, userId, protocol, delivery, state, expiresAt }: TokenRequest,
   now: number,
 ): Promise<void> {
@@ -60,6 +60,7 @@ export async function announce(
     payload: write({ handle: handleOf(vault, id), kind, outcome: state }),
     contentType: 'application/json' as const,
     bearer: await bearerOf(tx, { vault }, id),
+    trace: tracer ? await traceOf(tx, id) : null,
     expiresAt: kind === 'ping' ? Math.max(expiresAt, now) + FETCH_GRACE_MS : now + PUSH_ERROR_LIFE_MS,
   }
   await queueDelivery(tx, vault, owed, now)

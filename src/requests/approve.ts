@@ -31,7 +31,14 @@ import { redirectWith } from './redirect.ts'
 import { pendingRequest, requireOwnRequest, requirePending } from './review.ts'
 import { settle } from './settle.ts'
 import { noteApproval } from './standing.ts'
-import { deleteReviews, insertDecision, type TokenRequest, takeReview, withheldInReview } from './store.ts'
+import {
+  deleteReviews,
+  insertDecision,
+  type TokenRequest,
+  takeReview,
+  traceOf,
+  withheldInReview,
+} from './store.ts'
 import { approvalText } from './summary.ts'
 import { hasDetails, termsOf } from './terms.ts'
 
@@ -213,6 +220,7 @@ export async function handOver(
     contentType: encrypted ? 'application/jose' : 'application/json',
     bearer: isPush ? await bearerOf(tx, context, requestId) : undefined,
     expiresAt,
+    trace: context.tracer ? await traceOf(tx, requestId) : null,
   }
   await queueDelivery(tx, context.vault, owed, now)
   return null

@@ -42,6 +42,8 @@ export interface InitiatorAsk {
   bearer: string | undefined
   /** Makes a retry the same ask. */
   idempotencyKey: string | undefined
+  /** `traceparent` that came with it. */
+  trace: string | undefined
   address: string
 }
 
@@ -116,6 +118,7 @@ export async function askUser(context: AskContext, ask: InitiatorAsk) {
     fold: ask.idempotencyKey === undefined ? null : hashSecret(ask.idempotencyKey).toString('base64url'),
     reason: null,
     address: ask.address,
+    trace: ask.trace,
     terms,
     expiresAt,
     // A token begins when it is fetched, so this is the latest that it can end.

@@ -1,5 +1,6 @@
 import type { Clock } from '#base/clock.ts'
 import type { Vault } from '#base/seal.ts'
+import type { Tracer } from '#base/trace.ts'
 import type { Catalogue } from '#clients/catalogue.ts'
 import type { Database } from '#store/database.ts'
 import type { Issuer, TokenClaims } from '#tokens/issue.ts'
@@ -41,6 +42,8 @@ export interface RequestContext {
   now: Clock
   vault: Vault
   site: Site
+  /** Undefined when nobody follows. */
+  tracer?: Tracer | undefined
   issuer: Issuer
   /** Words for what is asked. */
   catalogue: Catalogue

@@ -1,5 +1,7 @@
 import { recordEvent } from '#audit/events.ts'
+import { Refusal } from '#base/errors.ts'
 import { newId } from '#base/ids.ts'
+import { noTracer } from '#base/trace.ts'
 import type { Client } from '#clients/store.ts'
 import { type Told, tellUser } from '#notices/tell.ts'
 import { enqueue } from '#outbox/store.ts'
@@ -21,6 +23,8 @@ export interface Ask {
   reason: string | null
   /** Network address of whoever asks. */
   address: string | null
+  /** `traceparent` that came with it. */
+  trace?: string | undefined
   redirect?: { url: string; state: string | null }
   /** What is asked for; everything, if not said. */
   terms?: Terms
@@ -42,10 +46,30 @@ export interface Opened {
  * @throws Refusal `asks_paused` when the user has had enough of this client
  */
 export async function openRequest(
-  { db, now }: Pick<RequestContext, 'db' | 'now'>,
+  context: OpenContext,
   ask: Ask,
   also?: (tx: Transaction, requestId: string) => Promise<void>,
-) {
+): Promise<Opened> {
+  const fields = { 'countersign.protocol': ask.protocol, 'countersign.client': ask.client.id }
+  const span = (context.tracer ?? noTracer).begin('open request', ask.trace, 'server', fields)
+  try {
+    const opened = await open(context, ask, span.traceparent, also)
+    span.end({ 'countersign.request': opened.request.id, 'countersign.is_new': opened.isNew })
+    return opened
+  } catch (fault) {
+    span.end({}, fault instanceof Refusal ? fault.code : 'fault')
+    throw fault
+  }
+}
+
+type OpenContext = Pick<RequestContext, 'db' | 'now' | 'tracer'>
+
+async function open(
+  { db, now }: OpenContext,
+  ask: Ask,
+  trace: string | null,
+  also?: (tx: Transaction, requestId: string) => Promise<void>,
+): Promise<Opened> {
   const at = now()
   const isTest = ask.client.mode === 'test'
   const asked = {
@@ -65,7 +89,7 @@ export async function openRequest(
     tokenExpiresAt: ask.tokenExpiresAt,
   }
   return db.transaction(async (tx): Promise<Opened> => {
-    while (!(await insertRequest(tx, asked))) {
+    while (!(await insertRequest(tx, { ...asked, trace }))) {
       const open =
         ask.fold === null ? undefined : await openRequestOf(tx, asked.clientId, asked.userId, ask.fold)
       if (open && open.expiresAt > at) return { request: open, isNew: false, told: 'queued' }
@@ -90,7 +114,7 @@ export async function openRequest(
     const told =
       isTest || ask.delivery === 'code'
         ? ('queued' as const)
-        : await tellUser(tx, { requestId: id, clientId, userId, expiresAt }, at)
+        : await tellUser(tx, { requestId: id, clientId, userId, expiresAt, trace }, at)
     tx.happened({
       what: 'request_opened',
       requestId: id,

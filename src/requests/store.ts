@@ -31,15 +31,24 @@ export interface TokenRequest {
 }
 
 /** Undefined when an open request of the same fold is there already. */
-export const insertRequest = (tx: Transaction, each: Omit<TokenRequest, 'state' | 'settledAt'>) =>
+export const insertRequest = (
+  tx: Transaction,
+  each: Omit<TokenRequest, 'state' | 'settledAt'> & { trace: string | null },
+) =>
   tx.one<{ id: string }>(sql`
     insert into token_requests (id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url,
-                                redirect_state, fold, terms, requested_at, expires_at, token_expires_at)
+                                redirect_state, fold, terms, trace, requested_at, expires_at, token_expires_at)
     values (${each.id}, ${each.clientId}, ${each.userId}, ${each.protocol}, ${each.delivery}, 'pending',
             ${each.reason}, ${each.address}, ${each.redirectUrl}, ${each.redirectState}, ${each.fold},
-            ${each.terms}, ${each.requestedAt}, ${each.expiresAt}, ${each.tokenExpiresAt})
+            ${each.terms}, ${each.trace}, ${each.requestedAt}, ${each.expiresAt}, ${each.tokenExpiresAt})
     on conflict do nothing
     returning id`)
+
+/** `traceparent` of the ask, for what is done on its behalf. */
+export async function traceOf(tx: Transaction, id: string): Promise<string | null> {
+  const row = await tx.one<{ trace: string | null }>(sql`select trace from token_requests where id = ${id}`)
+  return row?.trace ?? null
+}
 
 export const openRequestOf = (tx: Transaction, clientId: string, userId: string, fold: string) =>
   tx.one<TokenRequest>(sql`

@@ -1,6 +1,6 @@
 import { parseAllowList } from '#outbound/policy.ts'
 import { always, setting } from './setting.ts'
-import { flag, proxyUrl } from './values.ts'
+import { flag, headers, proxyUrl, webUrl } from './values.ts'
 
 /** What may be called, and by which way. */
 export const outbound = {
@@ -17,6 +17,20 @@ export const outbound = {
     parse: proxyUrl,
     about: 'HTTP proxy (CONNECT) that every call to an endpoint goes by; it then looks names up.',
     example: 'http://proxy:4750',
+    isSecret: true,
+  }),
+  otlpUrl: setting({
+    env: 'OTLP_URL',
+    parse: webUrl,
+    about:
+      'Where traces are sent: the address for traces of an OpenTelemetry collector (OTLP over HTTP). Without it there are none.',
+    example: 'http://collector:4318/v1/traces',
+  }),
+  otlpHeaders: setting({
+    env: 'OTLP_HEADERS',
+    parse: headers,
+    about: 'Headers that go with them: name=value, apart by commas.',
+    example: 'authorization=Bearer abc',
     isSecret: true,
   }),
   outboundProxyGuards: always({

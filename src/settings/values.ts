@@ -124,6 +124,12 @@ export function webUrl(given: string): string {
   throw new Error('must be a whole address that begins with https://')
 }
 
+export function headers(given: string): Record<string, string> {
+  const pairs = list(given).map((each) => /^([\w-]+)=(.+)$/.exec(each)?.slice(1) as [string, string])
+  if (pairs.every(Boolean)) return Object.fromEntries(pairs)
+  throw new Error('must be a list of name=value')
+}
+
 export function appOrigins(given: string): string[] {
   const origins = list(given)
   const isOrigin = (each: string) =>

@@ -1,4 +1,5 @@
 import type { DeliveryMode } from '#clients/store.ts'
+import { traceOf } from '#http/trace.ts'
 import { askUser, type Hint, type InitiatorAsk } from '#requests/ask.ts'
 import { verifyIdToken } from '#tokens/id-token.ts'
 import type { Issuer } from '#tokens/issue.ts'
@@ -49,6 +50,7 @@ async function readAsk(
     bindingMessage: form.get('binding_message'),
     requestedExpiry: readExpiry(form.get('requested_expiry')),
     bearer: readBearer(initiator.deliveryMode, form.get('client_notification_token')),
+    trace: traceOf(http),
     idempotencyKey: typeof key === 'string' && key !== '' ? key : undefined,
     address: http.ip,
   }

@@ -6,6 +6,7 @@ import type { ClientsContext } from '#clients/register.ts'
 import type { Client } from '#clients/store.ts'
 import { type ProofContext, requireProven } from '#deliveries/proof.ts'
 import type { Server } from '#http/server.ts'
+import { traceOf } from '#http/trace.ts'
 import { parseOutboundUrl } from '#outbound/url.ts'
 import type { RequestContext } from '#requests/context.ts'
 import { sooner } from '#requests/expiry.ts'
@@ -52,6 +53,7 @@ export function tokenRequestRoute(server: Server, context: UpstoxContext) {
       fold: 'upstox',
       reason,
       address: http.ip,
+      trace: traceOf(http),
       expiresAt,
       tokenExpiresAt: expiresAt,
     })

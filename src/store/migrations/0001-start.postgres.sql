@@ -262,6 +262,8 @@ create table token_requests (
   redirect_state text collate "C",
   -- Two open requests of one client and user that have the same fold are the same request.
   fold text collate "C",
+  -- traceparent (W3C Trace Context) of the ask, where traces are on.
+  trace text collate "C",
   -- JSON: what is asked for, where it is not everything.
   terms text collate "C",
   requested_at bigint not null,
@@ -452,6 +454,7 @@ create table notices (
   state text collate "C" not null check (state in ('queued', 'sent', 'delivered', 'shown', 'failed', 'cancelled')),
   external_id text collate "C",
   failure text collate "C",
+  trace text collate "C",
   expires_at bigint not null,
   created_at bigint not null,
   updated_at bigint not null
@@ -518,6 +521,7 @@ create table deliveries (
   token_id text collate "C",
   url text collate "C" not null,
   state text collate "C" not null check (state in ('queued', 'delivered', 'undeliverable')),
+  trace text collate "C",
   expires_at bigint not null,
   created_at bigint not null,
   settled_at bigint,

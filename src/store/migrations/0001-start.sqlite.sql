@@ -261,6 +261,8 @@ create table token_requests (
   redirect_state text,
   -- Two open requests of one client and user that have the same fold are the same request.
   fold text,
+  -- traceparent (W3C Trace Context) of the ask, where traces are on.
+  trace text,
   -- JSON: what is asked for, where it is not everything.
   terms text,
   requested_at integer not null,
@@ -451,6 +453,7 @@ create table notices (
   state text not null check (state in ('queued', 'sent', 'delivered', 'shown', 'failed', 'cancelled')),
   external_id text,
   failure text,
+  trace text,
   expires_at integer not null,
   created_at integer not null,
   updated_at integer not null
@@ -517,6 +520,7 @@ create table deliveries (
   token_id text,
   url text not null,
   state text not null check (state in ('queued', 'delivered', 'undeliverable')),
+  trace text,
   expires_at integer not null,
   created_at integer not null,
   settled_at integer,
