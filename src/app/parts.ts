@@ -129,6 +129,7 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
     },
     holdMs: config.cibaHold,
     profile: config.cibaProfile,
+    isDev: config.isDev,
     stopping: stopping.signal,
     tellsApp: config.appBackendUrl !== undefined,
     limitClient: callLimit(config.rateLimit, steady),

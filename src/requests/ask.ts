@@ -140,7 +140,8 @@ export async function askUser(context: AskContext, ask: InitiatorAsk) {
     request,
     handle: handleOf(vault, request.id),
     matchCode: isMatched ? matchCodeOf(vault, request.id) : undefined,
-    expiresIn: Math.max(1, Math.floor((request.expiresAt - now()) / SECOND)),
+    // What was wished is what is answered, whatever it took to write it down.
+    expiresIn: Math.max(1, Math.ceil((request.expiresAt - now()) / SECOND)),
     intervalSeconds: askRules.intervalSeconds,
   }
 }

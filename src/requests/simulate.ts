@@ -10,6 +10,7 @@ import { handOver, type Prepared, prepare, tidy } from './approve.ts'
 import type { RequestContext } from './context.ts'
 import { simulatedEvidence } from './evidence.ts'
 import { expireInside } from './expire.ts'
+import { requestOfHandle } from './handle.ts'
 import { redirectWith } from './redirect.ts'
 import { requirePending } from './review.ts'
 import { settle } from './settle.ts'
@@ -38,8 +39,32 @@ export async function simulateOutcome(
   outcome: Outcome,
 ): Promise<Simulated> {
   if (client.mode !== 'test') throw new Refusal('client_not_test')
+  return playOutcome(context, client.id, id, outcome)
+}
+
+/**
+ * Plays the person by the `auth_req_id` alone, for apps of any mode. Only a server in development may let that happen.
+ *
+ * @throws Refusal `handle_unknown`, `request_settled`
+ */
+export async function playByHandle(
+  context: RequestContext,
+  handle: string,
+  outcome: 'approve' | 'reject',
+): Promise<Simulated> {
+  const asked = await requestById(context.db, requestOfHandle(context.vault, handle) ?? '')
+  if (!asked) throw new Refusal('handle_unknown')
+  return playOutcome(context, asked.clientId, asked.id, outcome)
+}
+
+async function playOutcome(
+  context: RequestContext,
+  clientId: string,
+  id: string,
+  outcome: Outcome,
+): Promise<Simulated> {
   const asked = await requestById(context.db, id)
-  if (asked?.clientId !== client.id) throw new Refusal('request_not_found')
+  if (asked?.clientId !== clientId) throw new Refusal('request_not_found')
   requirePending(asked, context.now())
   const isApproval = outcome === 'approve' || outcome === 'notifier_fails'
   const prepared = isApproval ? await prepare(context, asked) : undefined
@@ -47,7 +72,7 @@ export async function simulateOutcome(
   return context.db.transaction(async (tx) => {
     const at = context.now()
     const found = await requestInside(tx, id)
-    const asker = await clientInside(tx, client.id)
+    const asker = await clientInside(tx, clientId)
     if (!found || !asker) throw new Refusal('request_not_found')
     requirePending(found, at)
     const play = { tx, context, request: found, client: asker, at }

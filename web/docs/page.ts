@@ -52,6 +52,7 @@ const GROUPS: Record<string, readonly string[]> = {
     'risk-assessment',
     'stability',
     'webhooks-requirements',
+    'conformance',
     'soak',
   ],
   More: [],

@@ -9,6 +9,7 @@ import type { CertificateRule, ShownCertificate } from '#http/certificates.ts'
 import { troubleOf } from '#http/errors.ts'
 import type { Server } from '#http/server.ts'
 import type { CollectContext } from '#requests/collect.ts'
+import { automatedRoute } from './automated.ts'
 import { backchannelRoute } from './backchannel.ts'
 import { originsOf, readCredentials, shownCertificate } from './credentials.ts'
 import { discoveryRoutes } from './discovery.ts'
@@ -23,6 +24,8 @@ export interface CibaContext extends CollectContext, CredentialsContext {
   /** How long a poll may be held, in milliseconds. */
   holdMs: number
   profile: Profile
+  /** Nothing on this server is real. */
+  isDev: boolean
   proofs: Proofs
   /** How certificates of clients come here; undefined where none can. */
   certificates: (CertificateRule & { origin: string | undefined }) | undefined
@@ -80,6 +83,7 @@ export async function cibaRoutes(server: Server, context: CibaContext) {
     backchannelRoute(clientRoute, context)
     tokenRoute(clientRoute, context)
     tokenStateRoutes(clientRoute, context)
+    if (context.isDev) automatedRoute(scope, context)
   })
 }
 
