@@ -85,6 +85,8 @@ export interface Approval {
   match_code: boolean
   /** The app shows the same words: whoever compares them knows which ask this is. */
   binding_message: string | null
+  /** What the app says of how its request came about (FAPI-CIBA §5.3). */
+  request_context: Record<string, unknown> | null
   reason: string | null
   from: string | null
   notifier_url: string | null

@@ -16,6 +16,7 @@ import { createCloudApi } from '#channels/whatsapp/cloud-api.ts'
 import { createPace } from '#channels/whatsapp/pace.ts'
 import { readCallKeys } from '#clients/call-keys.ts'
 import { openClientKeys } from '#clients/client-keys.ts'
+import { openHintTokens } from '#clients/hint-tokens.ts'
 import { openProofs } from '#clients/proofs.ts'
 import { gatherSecretUses } from '#clients/uses.ts'
 import { signedHeaders } from '#deliveries/sign.ts'
@@ -115,6 +116,8 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
     certificates,
     resourceKeyHash: config.introspectionKey ? hashSecret(config.introspectionKey) : undefined,
     proofs: openProofs({ db, now, vault }, config.dpopNonce),
+    hintTokens:
+      config.hintIssuers.size > 0 ? openHintTokens({ now, outbound, site }, config.hintIssuers) : undefined,
     proofRule: config.notifierProof ?? (config.isDev ? ('off' as const) : ('reachable' as const)),
     wakeDeliveries: (clientId: string) => wake.deliveries(clientId),
     issuer,

@@ -96,6 +96,8 @@ const refusals = {
   hint_unknown: 'The hint names no user who has linked this app.',
   idempotency_key_reused: 'This idempotency key stands for another request.',
   poll_too_soon: 'Wait longer between two polls.',
+  request_context_unfit:
+    'The request_context must be a JSON object of at most 2000 characters, none of which hides, reorders or breaks lines.',
   request_expired: 'The user did not decide in time.',
   request_pending: 'The user has not decided yet.',
   request_rejected: 'The user rejected the request.',

@@ -121,8 +121,8 @@ const FETCH_MS = 5 * SECOND
 /** After a fetch, good or bad, the same address is let alone for so long, whatever key is named. */
 const COOLDOWN_MS = 30 * SECOND
 
-/** Keys that lie at an address of the client's: fetched through the guard, kept, and looked for again when one is new. */
-function remoteKeys({ outbound, now }: { outbound: Outbound; now: Clock }, url: string) {
+/** Keys that lie at an address of whoever signs: fetched through the guard, kept, and looked for again when one is new. */
+export function remoteKeys({ outbound, now }: { outbound: Outbound; now: Clock }, url: string) {
   let failedAt = Number.NEGATIVE_INFINITY
   const fetchKeys: FetchImplementation = async (_url, { signal }) => {
     if (now() - failedAt < COOLDOWN_MS)

@@ -1,17 +1,19 @@
 import { SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import { hashSecret } from '#base/secrets.ts'
+import type { HintSubject } from '#clients/hint-tokens.ts'
 import { isLinkSubject } from '#clients/links.ts'
 import { scopeList } from '#clients/scopes.ts'
 import { type Client, type Initiator, linkBySubject, linkOf, lockLink } from '#clients/store.ts'
 import type { Database } from '#store/database.ts'
-import { type User, userByHandle, userById } from '#users/store.ts'
+import { type User, userByHandle, userById, userByIdentity } from '#users/store.ts'
 import { fitBindingMessage } from './binding-message.ts'
 import type { RequestContext } from './context.ts'
 import { readDetails } from './details.ts'
 import { bearerPlace, handleOf } from './handle.ts'
 import { LONGEST_MATCH_MS, matchCodeOf } from './match-code.ts'
 import { openRequest } from './open.ts'
+import { readRequestContext } from './request-context.ts'
 import { isBlocked } from './standing.ts'
 import { countPending, insertHandle } from './store.ts'
 import type { Terms } from './terms.ts'
@@ -19,9 +21,9 @@ import { requireUserCode } from './user-code.ts'
 
 /**
  * How an initiator names whom it asks: by what it knows them by since they linked it, by a handle as a person would type
- * it, or by the id that tokens name.
+ * it, or by the id that tokens name; or an issuer that the operator believes says who.
  */
-export type Hint = { handle: string } | { userId: string }
+export type Hint = { handle: string } | HintSubject
 
 export interface InitiatorAsk {
   client: Client
@@ -34,6 +36,8 @@ export interface InitiatorAsk {
   /** The secret code of the user, as the client was told it. */
   userCode: string | undefined
   bindingMessage: string | undefined
+  /** JSON text of an object (FAPI-CIBA §5.3). */
+  requestContext: string | undefined
   /** Seconds; as long as the operator says, if not given. */
   requestedExpiry: number | undefined
   /** Thumbprint of the key that the tokens will be bound to. */
@@ -75,7 +79,7 @@ export interface AskContext extends RequestContext {
  *
  * @returns the handle by which the client comes for the result, how long it is good, in seconds, and the code that the
  *   client shows, if it is one whose users type one
- * @throws Refusal `scope_refused`, `details_refused`, `binding_message_unfit`, `user_code_missing`, `hint_unknown`, `user_code_wrong`,
+ * @throws Refusal `scope_refused`, `details_refused`, `binding_message_unfit`, `request_context_unfit`, `user_code_missing`, `hint_unknown`, `user_code_wrong`,
  *   `too_many_open`, `asks_paused`, `idempotency_key_reused`
  */
 export async function askUser(context: AskContext, ask: InitiatorAsk) {
@@ -87,6 +91,7 @@ export async function askUser(context: AskContext, ask: InitiatorAsk) {
       ? []
       : readDetails(ask.details, catalogue.details, scopeList(initiator.detailTypes))
   const bindingMessage = ask.bindingMessage === undefined ? null : fitBindingMessage(ask.bindingMessage)
+  const requestContext = ask.requestContext === undefined ? null : readRequestContext(ask.requestContext)
   const wantsUserCode = askRules.takesUserCodes && initiator.takesUserCode === 1
   // Before anybody is looked for, so that it tells nothing of them.
   if (wantsUserCode && ask.userCode === undefined) throw new Refusal('user_code_missing')
@@ -104,6 +109,7 @@ export async function askUser(context: AskContext, ask: InitiatorAsk) {
     details,
     isMatched,
     bindingMessage,
+    requestContext,
     pushUrl,
     renewableMs,
     dpopJkt: ask.dpopJkt ?? null,
@@ -181,6 +187,15 @@ async function findLinked(
 
 /** For each form of a hint the same look-ups, whoever it names. */
 async function whomOf({ db, askRules }: AskContext, hint: Hint, clientId: string) {
+  if ('issuer' in hint) {
+    // Who signs in there is known by their name there; of all others the issuer says a name of ours.
+    const [known, named] = await Promise.all([
+      userByIdentity(db, hint.issuer, hint.subject),
+      userByName(db, hint.subject),
+    ])
+    const user = known ?? named
+    return { user, link: await linkOf(db, user?.id ?? '', clientId) }
+  }
   const text = 'userId' in hint ? hint.userId : hint.handle
   if (isLinkSubject(text)) {
     const link = await linkBySubject(db, clientId, text)

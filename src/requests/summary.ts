@@ -21,7 +21,7 @@ export async function approvalText(
   { request, client }: { request: TokenRequest; client: Client },
   withheld: readonly number[] = [],
 ): Promise<string> {
-  const { scopes, details, isMatched, bindingMessage, pushUrl } = termsOf(request)
+  const { scopes, details, isMatched, bindingMessage, requestContext, pushUrl } = termsOf(request)
   return canonicalJson({
     v: 1,
     decision: 'approve',
@@ -39,6 +39,7 @@ export async function approvalText(
     authorization_details: shownDetails(details, catalogue.details, withheld),
     match_code: isMatched,
     binding_message: bindingMessage,
+    request_context: requestContext,
     reason: request.reason,
     from: request.address,
     notifier_url: request.delivery === 'notifier' ? client.notifierUrl : pushUrl,

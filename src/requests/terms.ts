@@ -1,4 +1,5 @@
 import type { Detail } from './details.ts'
+import type { AskedIn } from './request-context.ts'
 import type { TokenRequest } from './store.ts'
 
 /** What a client asks for, where it does not ask for everything. Kept as JSON with the request, and never changed. */
@@ -10,6 +11,8 @@ export interface Terms {
   bindingMessage: string | null
   /** Whether the user types a code that the client shows. */
   isMatched: boolean
+  /** What the client says of how it came about. */
+  requestContext: AskedIn | null
   /** Where the tokens are pushed to; null where the client comes for them. */
   pushUrl: string | null
   /** How long access can be renewed without asking again, in milliseconds; null where it cannot. */
@@ -23,6 +26,7 @@ const EVERYTHING: Terms = {
   details: [],
   isMatched: false,
   bindingMessage: null,
+  requestContext: null,
   pushUrl: null,
   renewableMs: null,
   dpopJkt: null,

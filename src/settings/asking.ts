@@ -8,6 +8,7 @@ import {
   duration,
   durationOrNone,
   flag,
+  hintIssuers,
   linkHandles,
   listenRule,
   proofRule,
@@ -139,6 +140,14 @@ export const asking = {
       'Types of authorization_details that clients of CIBA may ask for, in words: JSON, or the path of a file of it. By type its sentence by language, "dangerous", and its "fields". See docs/ciba.md.',
     example:
       '{"payment": {"en": "Make one payment", "dangerous": true, "fields": {"amount": {"en": "Amount", "required": true}}}}',
+  }),
+  hintIssuers: always({
+    env: 'HINT_ISSUERS',
+    parse: hintIssuers,
+    fallback: '{}',
+    about:
+      'Whom to believe in a login_hint_token of CIBA: JSON, or the path of a file of it. By issuer (iss) its "jwks_uri", or its "jwks".',
+    example: '{"https://login.example.com": {"jwks_uri": "https://login.example.com/jwks"}}',
   }),
   linkHandles: always({
     env: 'LINK_HANDLES',

@@ -4,6 +4,7 @@ import { Temporal } from 'temporal-polyfill'
 import { DAY, HOUR, MINUTE, SECOND } from '#base/clock.ts'
 import { readScopes, type Scopes } from '#clients/catalogue.ts'
 import { type DetailTypes, readDetailTypes } from '#clients/detail-types.ts'
+import { type HintIssuers, readHintIssuers } from '#clients/hint-tokens.ts'
 import type { Profile } from '#clients/profile.ts'
 import type { ListenRule } from '#deliveries/listen.ts'
 import type { ProofRule } from '#deliveries/proof.ts'
@@ -67,6 +68,11 @@ export function scopeCatalogue(given: string): Scopes {
 /** The same. */
 export function detailTypes(given: string): DetailTypes {
   return readDetailTypes(jsonOrFile(given))
+}
+
+/** The same. */
+export function hintIssuers(given: string): HintIssuers {
+  return readHintIssuers(jsonOrFile(given))
 }
 
 const jsonOrFile = (given: string) => (given.trimStart().startsWith('{') ? given : fileAt(given))

@@ -354,6 +354,19 @@ export const userOfIdentity = (tx: Transaction, issuer: string, subject: string)
   tx.one<{ userId: string }>(sql`
     select user_id from user_identities where issuer = ${issuer} and subject = ${subject}`)
 
+/** The account of somebody whom another issuer knows. */
+export async function userByIdentity(
+  db: Database,
+  issuer: string,
+  subject: string,
+): Promise<User | undefined> {
+  const [user] = await db.read<User>(sql`
+    select users.id, handle, name, state, role
+      from user_identities join users on users.id = user_identities.user_id
+     where issuer = ${issuer} and subject = ${subject}`)
+  return user
+}
+
 export const userByHandleInside = (tx: Transaction, handle: string) =>
   tx.one<User>(sql`select id, handle, name, state, role from users where handle = ${handle} /* for update */`)
 

@@ -11,7 +11,10 @@ test('what is asked is read in words, and of two details the one that is left is
   await using stage = await startStage(browser, { env: WORDED })
   const { page } = stage.device
   const app = await linkedApp(stage)
-  const { requestId, auth_req_id } = await app.ask(inDetail(PAYMENT, STATEMENTS))
+  const { requestId, auth_req_id } = await app.ask({
+    ...inDetail(PAYMENT, STATEMENTS),
+    request_context: JSON.stringify({ device: { name: 'Büro <b>PC</b>' } }),
+  })
   await read(stage.device, requestId)
   const { 'What it gets': what, 'In detail': details = '' } = await letterOf(page)
   assert.deepEqual(what?.split('\n'), [
@@ -31,6 +34,9 @@ test('what is asked is read in words, and of two details the one that is left is
   ]) {
     assert.ok(details.includes(words), `“${words}” in ${details}`)
   }
+
+  await page.getByText('What else the app says').click()
+  assert.match((await letterOf(page)).Why ?? '', /device\.name\nBüro <b>PC<\/b>/)
 
   const ticks = page.getByRole('checkbox')
   const fresh = page.waitForResponse((answer) => answer.url().endsWith('/review'))

@@ -77,8 +77,10 @@ export async function askedStates(stage: Stage, look: Look) {
   const { requestId } = await app.ask({
     ...inDetail(PAYMENT, STATEMENTS),
     binding_message: 'Electricity bill, March: 12.50 €',
+    request_context: JSON.stringify({ device: { name: 'Chrome on Windows' }, place: 'Köln' }),
   })
   await show(device, requestId)
+  await device.page.locator('.letter summary').click()
   await look(device.page, 'request, in detail')
   await device.page.locator('.tick input').first().uncheck()
   await device.page.locator('.tick input:enabled:not(:checked)').waitFor()

@@ -6,6 +6,7 @@ import { Scopes } from '../ui/scopes.tsx'
 import { rich, t } from '../ui/text.ts'
 import { Destination } from './destination.tsx'
 import { Details } from './details.tsx'
+import { More } from './more.tsx'
 
 interface Props {
   approval: Approval
@@ -76,6 +77,7 @@ export function Letter({ approval, history, part }: Props) {
           ) : (
             t('request.noReason')
           )}
+          {approval.request_context && <More said={approval.request_context} />}
         </Line>
         <Line label={t('request.from')}>
           {from ? rich('request.about', { address: <bdi>{from}</bdi> }) : t('request.fromUnknown')}

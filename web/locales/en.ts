@@ -103,6 +103,8 @@ export const en = {
   'request.why': 'Why',
   'request.appSays': 'The app says:',
   'request.noReason': 'The app gave no reason.',
+  'request.more': 'What else the app says',
+  'request.moreHelp': 'About where and how it was begun. Nobody has checked it.',
   'request.from': 'Asked from',
   'request.about': 'Network address {address}, which shows only roughly where.',
   'request.fromUnknown': 'An unknown place.',

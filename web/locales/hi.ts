@@ -99,6 +99,8 @@ export default {
   'request.why': 'क्यों',
   'request.appSays': 'ऐप का कहना है:',
   'request.noReason': 'ऐप ने कोई कारण नहीं बताया।',
+  'request.more': 'ऐप और क्या कहता है',
+  'request.moreHelp': 'यह कहाँ और कैसे शुरू हुआ, इसके बारे में। इसे किसी ने जाँचा नहीं है।',
   'request.from': 'कहाँ से माँगा',
   'request.about': 'नेटवर्क पता {address}; इससे जगह का सिर्फ़ अंदाज़ा होता है।',
   'request.fromUnknown': 'अनजान जगह से।',

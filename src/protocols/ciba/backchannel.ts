@@ -1,3 +1,4 @@
+import { HintTokenRefused, type HintTokens } from '#clients/hint-tokens.ts'
 import type { DeliveryMode } from '#clients/store.ts'
 import { traceOf } from '#http/trace.ts'
 import { askUser, type Hint, type InitiatorAsk } from '#requests/ask.ts'
@@ -31,10 +32,11 @@ export function backchannelRoute(clientRoute: ClientRoute, context: CibaContext)
 
 /** The parameters of CIBA Core 1.0 §7.1. Unknown ones are let pass. */
 async function readAsk(
-  { issuer, profile }: CibaContext,
+  context: CibaContext,
   { http, client, initiator }: ClientCall,
   form: Parameters,
 ): Promise<Omit<InitiatorAsk, 'dpopJkt'>> {
+  const { issuer, profile } = context
   requireBinding(profile, form)
   requireResource(form, issuer.audience)
   const scope = form.get('scope')
@@ -43,11 +45,12 @@ async function readAsk(
   return {
     client,
     initiator,
-    hint: await readHint(issuer, client.id, form),
+    hint: await readHint(context, client.id, form),
     scope,
     details: form.get('authorization_details'),
     userCode: form.get('user_code'),
     bindingMessage: form.get('binding_message'),
+    requestContext: form.get('request_context'),
     requestedExpiry: readExpiry(form.get('requested_expiry')),
     bearer: readBearer(initiator.deliveryMode, form.get('client_notification_token')),
     trace: traceOf(http),
@@ -58,16 +61,33 @@ async function readAsk(
 
 const HINTS = ['login_hint', 'login_hint_token', 'id_token_hint']
 
-async function readHint(issuer: Issuer, clientId: string, form: Parameters): Promise<Hint> {
+async function readHint(
+  { issuer, hintTokens }: CibaContext,
+  clientId: string,
+  form: Parameters,
+): Promise<Hint> {
   const given = HINTS.filter((name) => form.get(name) !== undefined)
   if (given.length !== 1) {
     throw invalidRequest(`Send one of ${HINTS.join(', ')}; there were ${given.length}.`)
   }
   const idToken = form.get('id_token_hint')
   if (idToken !== undefined) return { userId: await readIdToken(issuer, clientId, idToken) }
-  const hint = form.get('login_hint')
-  if (hint === undefined) throw invalidRequest('login_hint_token is not taken here; send a login_hint.')
+  const token = form.get('login_hint_token')
+  if (token !== undefined) return readHintToken(hintTokens, token)
+  const hint = form.get('login_hint') ?? ''
   return hint.startsWith('{') ? readSubject(hint, issuer.issuer) : { handle: hint }
+}
+
+/** Of whom an issuer that the operator believes says so (CIBA Core 1.0 §7.1). */
+async function readHintToken(hintTokens: HintTokens | undefined, token: string): Promise<Hint> {
+  if (!hintTokens) throw invalidRequest('login_hint_token is not taken here; send a login_hint.')
+  try {
+    return await hintTokens.read(token)
+  } catch (fault) {
+    if (!(fault instanceof HintTokenRefused)) throw fault
+    const error = fault.isExpired ? 'expired_login_hint_token' : 'invalid_request'
+    throw new CibaRefusal(error, `The login_hint_token is not taken. ${fault.message}`)
+  }
 }
 
 /** Of whom an ID Token says that this client was given it, also long ago (CIBA Core 1.0 §7.1). */

@@ -3,6 +3,7 @@ import { Refusal } from '#base/errors.ts'
 import type { Log } from '#base/log.ts'
 import { hashSecret, sameHash } from '#base/secrets.ts'
 import { authenticateInitiator, type CredentialsContext } from '#clients/credentials.ts'
+import type { HintTokens } from '#clients/hint-tokens.ts'
 import type { Profile } from '#clients/profile.ts'
 import type { Proofs } from '#clients/proofs.ts'
 import type { CertificateRule, ShownCertificate } from '#http/certificates.ts'
@@ -23,6 +24,8 @@ export interface CibaContext extends CollectContext, CredentialsContext {
   log: Log
   /** How long a poll may be held, in milliseconds. */
   holdMs: number
+  /** Undefined where no issuer of them is registered. */
+  hintTokens: HintTokens | undefined
   profile: Profile
   /** Nothing on this server is real. */
   isDev: boolean
