@@ -53,6 +53,7 @@ const GROUPS: Record<string, readonly string[]> = {
     'stability',
     'webhooks-requirements',
     'conformance',
+    'telling-requirements',
     'soak',
   ],
   More: [],
