@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { benchAlike } from './alike.ts'
 import { benchApprove } from './approve.ts'
+import { benchCiba } from './ciba.ts'
 import { benchDead } from './dead.ts'
 import { benchDeliver } from './deliver.ts'
 import { benchGrowth } from './growth.ts'
@@ -24,6 +25,7 @@ const BENCHES = {
   page: benchPage,
   start: benchStart,
   alike: benchAlike,
+  ciba: benchCiba,
 } as const
 
 /** Those that take long even so. */
@@ -44,9 +46,10 @@ and memory are read from /proc. A missed limit is told and is no failure: a benc
   page      a request on a fresh, cheap phone with a slow network, until its largest paint
   start     from the command to the ready line, and idle memory
   alike     whether the time of an answer tells a wrong secret from an unknown app
+  ciba      each step of OpenID CIBA, beside node-oidc-provider that keeps all in memory
 
   --rounds N       rounds of each bench (5; deliver, growth, dead: 3)
-  --seconds S      length of one measurement of “open” (2)
+  --seconds S      length of one measurement of “open”; size of a round of “ciba” (2)
   --profile DIR    write CPU profiles of the server into this folder (open, approve, deliver)
   --json           print JSON
 `
