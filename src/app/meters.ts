@@ -98,7 +98,10 @@ export function createMeters() {
     for (const state of ['approved', 'rejected', 'expired', 'withdrawn']) settledBy(protocol, state).inc(0)
   }
   for (const each of ATTEMPT_CLASSES) attemptsBy(each).inc(0)
-  for (const state of ['delivered', 'undeliverable', 'recalled']) deliveriesBy('token', state).inc(0)
+  for (const kind of ['token', 'push', 'push_error', 'ping'])
+    for (const state of ['delivered', 'undeliverable', 'recalled']) deliveriesBy(kind, state).inc(0)
+  for (const channel of ['webpush', 'whatsapp', 'http'])
+    for (const status of ['sent', 'delivered', 'shown', 'failed']) noticesBy(channel, status).inc(0)
   for (const each of answersBy) each.inc(0)
 
   return {

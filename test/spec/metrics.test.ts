@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { readFile } from 'node:fs/promises'
+import { after, before, describe, test } from 'node:test'
+import { parseYaml } from '@redocly/openapi-core'
 import { readMetrics } from '../support/metrics.ts'
 import type { Person } from '../support/person.ts'
+import { isBalanced, namedIn } from '../support/promql.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { ADMIN_KEY, startServer, type TestServer } from '../support/server.ts'
 import { until } from '../support/until.ts'
@@ -135,4 +138,110 @@ test('the outbox says how much due work waits, and for how long', async () => {
     assert.ok(now.has(`countersign_outbox_jobs{kind="${kind}",state="leased"}`), kind)
     assert.ok((now.get(`countersign_outbox_oldest_due_seconds{kind="${kind}"}`) ?? -1) >= 0, kind)
   }
+})
+
+describe('what is in deploy/', () => {
+  const read = (name: string) => readFile(new URL(`../../deploy/${name}`, import.meta.url), 'utf8')
+  /** Labels that Prometheus itself adds. */
+  const ITS_OWN = ['job', 'instance', 'le']
+
+  /** Names that are served, and of each label the values that it has. */
+  async function served() {
+    const labels = new Map<string, Map<string, Set<string>>>()
+    for (const series of (await metrics()).keys()) {
+      const [name = '', rest = ''] = series.split('{')
+      const known = labels.get(name) ?? new Map<string, Set<string>>()
+      for (const [, label = '', value = ''] of rest.matchAll(/(\w+)="([^"]*)"/g))
+        known.set(label, (known.get(label) ?? new Set()).add(value))
+      labels.set(name, known)
+    }
+    return labels
+  }
+
+  async function assertKnown(queries: { where: string; expr: string }[]) {
+    const labels = await served()
+    for (const { where, expr } of queries) {
+      assert.ok(isBalanced(expr), where)
+      const { metrics: names, matchers, groups } = namedIn(expr)
+      assert.ok(names.size > 0, where)
+      for (const name of names) assert.ok(labels.has(name), `${where}: ${name} is not served`)
+      const known = new Set([...names].flatMap((name) => [...(labels.get(name)?.keys() ?? [])]))
+      for (const label of groups)
+        assert.ok(known.has(label) || ITS_OWN.includes(label), `${where}: by ${label}`)
+      for (const { metric, label, operator, value } of matchers) {
+        if (ITS_OWN.includes(label)) continue
+        assert.ok(known.has(label), `${where}: ${label}`)
+        const values = labels.get(metric)?.get(label)
+        if (!values) continue
+        for (const each of operator.includes('~') ? value.split('|') : [value])
+          assert.ok(values.has(each), `${where}: ${label}="${each}"`)
+      }
+    }
+  }
+
+  test('every panel of the dashboard asks for what is served', async () => {
+    const board = JSON.parse(await read('grafana.json')) as {
+      uid: string
+      panels: { id: number; title: string; gridPos: object; targets: { expr: string; refId: string }[] }[]
+    }
+    assert.equal(new Set(board.panels.map(({ id }) => id)).size, board.panels.length)
+    assert.ok(board.panels.every(({ title, gridPos, targets }) => title && gridPos && targets.length > 0))
+    await assertKnown(
+      board.panels.flatMap(({ title, targets }) => targets.map(({ expr }) => ({ where: title, expr }))),
+    )
+    // What we count is looked at.
+    const shown = board.panels.flatMap(({ targets }) =>
+      targets.flatMap(({ expr }) => [...namedIn(expr).metrics]),
+    )
+    const ours = [...(await served()).keys()].filter((name) => name.startsWith('countersign_'))
+    for (const name of ours) {
+      const base = name.replace(/_(sum|count|bucket)$/, '')
+      assert.ok(shown.includes(name) || shown.includes(`${base}_bucket`), `${name} is on no panel`)
+    }
+  })
+
+  test('every alert asks for what is served, and says what to do', async () => {
+    const { groups } = parseYaml(await read('alerts.yaml')) as {
+      groups: {
+        name: string
+        rules: {
+          alert: string
+          expr: string
+          for?: string
+          labels: { severity: string }
+          annotations: { summary: string; action: string }
+        }[]
+      }[]
+    }
+    const rules = groups.flatMap((group) => group.rules)
+    assert.equal(new Set(rules.map(({ alert }) => alert)).size, rules.length)
+    await assertKnown(rules.map(({ alert, expr }) => ({ where: alert, expr })))
+    for (const rule of rules) {
+      assert.deepEqual(
+        Object.keys(rule).filter((key) => !['alert', 'expr', 'for', 'labels', 'annotations'].includes(key)),
+        [],
+        rule.alert,
+      )
+      assert.match(rule.alert, /^Countersign[A-Z]\w+$/)
+      assert.match(rule.for ?? '1m', /^\d+[smhd]$/)
+      assert.match(rule.labels.severity, /^(page|ticket)$/)
+      assert.ok(rule.annotations.action)
+      const { groups: by } = namedIn(rule.expr)
+      for (const [, label = ''] of rule.annotations.summary.matchAll(/\$labels\.(\w+)/g))
+        assert.ok(
+          by.has(label) || !/\b(sum|max|count)\b/.test(rule.expr),
+          `${rule.alert}: ${label} is summed away`,
+        )
+    }
+  })
+
+  test('a name that is not served is found', async () => {
+    for (const expr of [
+      'rate(countersign_requests_closed_total[5m])',
+      'sum by (client_id) (countersign_requests_opened_total)',
+      'countersign_delivery_attempts_total{class="6xx"}',
+      'sum(countersign_ready',
+    ])
+      await assert.rejects(assertKnown([{ where: 'here', expr }]), expr)
+  })
 })
