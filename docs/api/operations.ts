@@ -94,6 +94,7 @@ const TOKEN_NOES = [
   'refresh_token_wrong',
   'scope_refused',
   'proof_key_wrong',
+  'token_source_failed',
   [400, 'use_dpop_nonce'],
 ] as const satisfies Operation['oauth']
 const POST_ALONE = {
@@ -768,6 +769,7 @@ export const operations: Record<string, Operation> = {
     access: 'user',
     answers: { 200: 'Decided' },
     refusals: [
+      'token_source_failed',
       ...OWN_REQUEST,
       'request_settled',
       'review_expired',

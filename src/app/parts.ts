@@ -25,7 +25,7 @@ import { callLimit } from '#http/limits.ts'
 import type { Channel } from '#notices/channel.ts'
 import { addAppContacts } from '#notices/contacts.ts'
 import { countChannels } from '#notices/counts.ts'
-import { createOutbound } from '#outbound/dial.ts'
+import { createOutbound, type Outbound } from '#outbound/dial.ts'
 import { createPolicy } from '#outbound/policy.ts'
 import { announceNode } from '#outbox/nodes.ts'
 import { cibaPayload, cibaSettling } from '#protocols/ciba/payload.ts'
@@ -33,10 +33,12 @@ import { upstoxPayload } from '#protocols/upstox/payload.ts'
 import { dailyExpiry } from '#requests/expiry.ts'
 import type { Database } from '#store/database.ts'
 import { timed } from '#store/timed.ts'
+import type { Issuer } from '#tokens/issue.ts'
 import { openSigningKeys } from '#tokens/keys.ts'
+import { createTokenSource, type TokenSource } from '#tokens/source.ts'
 import { createProvider } from '#users/provider.ts'
 import { webauthn } from '#users/webauthn.ts'
-import { type Config, providerSettings, whatsappSettings } from '../config.ts'
+import { type Config, providerSettings, SettingError, whatsappSettings } from '../config.ts'
 import { openAdminKey, openAuditKey, openVapidKey, openVault, unsealCheck } from '../keys.ts'
 import { release } from '../release.ts'
 import { openCertificates } from './certificates.ts'
@@ -58,6 +60,7 @@ interface PartsOptions {
 export async function openParts({ config, log, now, steady }: PartsOptions) {
   // Every command knows this file, and the server alone counts.
   const meters = (await import('./meters.ts')).createMeters()
+  requireWhole(config)
   const certificates = await openCertificates(config)
   let readiness: Readiness | undefined
   const db = timed(await openStore(config, now), (what, ms, fault) => {
@@ -86,7 +89,8 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
   const provider = oidc && createProvider(oidc, signInOutbound)
   const origin = config.url ?? `http://localhost:${config.port}`
   const site = siteOf(origin, config)
-  const issuer = { issuer: origin, audience: config.tokenAudience ?? origin, keys }
+  const issuer: Issuer = { issuer: origin, audience: config.tokenAudience ?? origin, keys }
+  issuer.source = openTokenSource(config, { outbound, now, audience: () => issuer.audience })
   const stopping = new AbortController()
   // The workers start last, and what wakes them is needed before.
   const wake = { deliveries: (_clientId: string) => {} }
@@ -210,6 +214,28 @@ async function openVapid(
 ) {
   const privateKey = await openVapidKey(db, vault)
   return createVapid({ privateKey, now, subject: pushSubject ?? site.origin })
+}
+
+/** @throws SettingError */
+function requireWhole({ tokenSourceUrl, tokenSourceSecret }: Config): void {
+  if ((tokenSourceUrl === undefined) === (tokenSourceSecret === undefined)) return
+  throw new SettingError(
+    'COUNTERSIGN_TOKEN_SOURCE_URL and COUNTERSIGN_TOKEN_SOURCE_SECRET belong together. Example: https://tokens.example.com/issue',
+  )
+}
+
+function openTokenSource(
+  { tokenSourceUrl: url, tokenSourceSecret: secret, tokenSourceTimeout: timeoutMs }: Config,
+  context: { outbound: Outbound; now: Clock; audience: () => string },
+): TokenSource | undefined {
+  if (!url || !secret) return undefined
+  const key = createSecretKey(secret)
+  return createTokenSource({
+    url,
+    sign: (id, at, body) => signedHeaders(id, at, body, [key]),
+    timeoutMs,
+    ...context,
+  })
 }
 
 const askRules = (config: Config) => ({

@@ -10,6 +10,7 @@ import { tellUndelivered } from '#notices/tell.ts'
 import { startWorker, type Worker } from '#outbox/worker.ts'
 import { announceHandler } from '#requests/announce.ts'
 import { expireHandler } from '#requests/expire.ts'
+import { issueHandler } from '#requests/issue.ts'
 import { sweepClients } from '#requests/retire.ts'
 import { simulateHandler } from '#requests/simulate.ts'
 import { deleteEndedRefreshTokens } from '#tokens/store.ts'
@@ -37,6 +38,7 @@ export async function startWork({
     deliver,
     start(context, 'prove', proveHandler(context)),
     start(context, 'simulate', simulateHandler(context)),
+    ...(config.tokenSourceUrl ? [start(context, 'issue', issueHandler(context))] : []),
     start(context, 'expire', expireHandler({ now })),
     ...(cloudApi ? [start(context, 'answer', answerHandler({ now, site, api: cloudApi }))] : []),
     start(context, 'feedback', feedbackHandler({ now, sends })),

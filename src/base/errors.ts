@@ -80,6 +80,7 @@ const refusals = {
   signature_wrong: 'The signature of this call is missing or wrong.',
   tls_refused: 'The certificate or the certificate authority may not be used.',
   token_invalid: 'The access token is not valid.',
+  token_source_failed: 'The token cannot be made just now. Come back in a moment.',
   token_not_found: 'This account has no such token.',
   too_many_requests: 'Too many calls. Wait a moment, then try again.',
   user_code_missing: 'The user code is missing; this app is registered to send one.',

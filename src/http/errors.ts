@@ -55,6 +55,7 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   signature_wrong: 401,
   token_invalid: 401,
   token_not_found: 404,
+  token_source_failed: 503,
   too_many_requests: 429,
   user_disabled: 403,
   user_not_found: 404,

@@ -8,6 +8,7 @@ export type JobKind =
   | 'prove'
   | 'feedback'
   | 'simulate'
+  | 'issue'
   | 'announce'
   | 'answer'
 
@@ -281,7 +282,7 @@ export interface OutboxDepth {
 export const outboxDepth = (db: Database, now: number) =>
   db.read<OutboxDepth>(sql`
     with kinds (kind) as (
-      values ('notify'), ('deliver'), ('expire'), ('prove'), ('feedback'), ('simulate'), ('announce'), ('answer'))
+      values ('notify'), ('deliver'), ('expire'), ('prove'), ('feedback'), ('simulate'), ('announce'), ('answer'), ('issue'))
     select kind,
            (select count(*) from (
               select 1 as one from outbox

@@ -43,8 +43,9 @@ export async function announce(
   { vault, settlings, tracer }: AnnounceContext,
   { id, clientId, userId, protocol, delivery, state, expiresAt }: TokenRequest,
   now: number,
+  outcome: Settling['outcome'] | 'pending' = state,
 ): Promise<void> {
-  if (state === 'pending') return
+  if (outcome === 'pending') return
   const write = settlings?.[protocol]
   const initiator = await initiatorInside(tx, clientId)
   // Registered for another mode meanwhile: there is nowhere to tell it.
@@ -57,7 +58,7 @@ export async function announce(
     kind,
     tokenId: null,
     url: initiator.notificationUrl,
-    payload: write({ handle: handleOf(vault, id), kind, outcome: state }),
+    payload: write({ handle: handleOf(vault, id), kind, outcome }),
     contentType: 'application/json' as const,
     bearer: await bearerOf(tx, { vault }, id),
     trace: tracer ? await traceOf(tx, id) : null,

@@ -7,7 +7,7 @@ import { type NewDelivery, queueDelivery } from '#deliveries/queue.ts'
 import { renewBudget } from '#notices/budget.ts'
 import type { Outcome } from '#notices/store.ts'
 import { stopTelling } from '#notices/tell.ts'
-import { cancel } from '#outbox/store.ts'
+import { cancel, enqueue } from '#outbox/store.ts'
 import type { Transaction } from '#store/database.ts'
 import { issueCode } from '#tokens/codes.ts'
 import { halfHash } from '#tokens/id-token.ts'
@@ -24,7 +24,7 @@ import { lockUser, notePasskeyUse } from '#users/store.ts'
 import { announce, bearerOf } from './announce.ts'
 import type { IssuedToken, RequestContext } from './context.ts'
 import { makeEvidence } from './evidence.ts'
-import { grantTokens, keepGranted } from './grant.ts'
+import { grantTokens, keepGranted, planGrant } from './grant.ts'
 import { handleOf } from './handle.ts'
 import { requireMatched } from './match-code.ts'
 import { redirectWith } from './redirect.ts'
@@ -134,6 +134,22 @@ export async function prepare(
 ): Promise<Prepared | undefined> {
   if (request.delivery === 'none' || request.delivery === 'poll' || request.delivery === 'ping')
     return undefined
+  if (await isMadeLater(context, request)) return undefined
+  return prepareNow(context, request, withheld)
+}
+
+/** What is sent can wait for the operator's own issuer; whoever stands before us with a browser cannot. */
+async function isMadeLater({ db, issuer }: RequestContext, request: TokenRequest): Promise<boolean> {
+  if (!issuer.source || (request.delivery !== 'notifier' && request.delivery !== 'push')) return false
+  return (await clientById(db, request.clientId))?.mode !== 'test'
+}
+
+/** The same at once, and by the operator's own issuer if there is one. @throws SourceFailed */
+export async function prepareNow(
+  context: RequestContext,
+  request: TokenRequest,
+  withheld: readonly number[],
+): Promise<Prepared> {
   if (request.delivery === 'push') return preparePush(context, request, withheld)
   const client = await clientById(context.db, request.clientId)
   const grant: Grant = {
@@ -144,7 +160,9 @@ export async function prepare(
     issuedAt: context.now(),
     expiresAt: request.tokenExpiresAt,
   }
-  const token = makeToken(context.issuer, grant)
+  const source = client?.mode === 'test' ? undefined : context.issuer.source
+  const sourced = await source?.fetch(grant, undefined)
+  const token = makeToken(context.issuer, grant, { format: 'jwt', cnf: undefined, sourced })
   const encryptionKey = client?.encryptionKey ?? null
   const isEncrypted = request.delivery === 'notifier' && encryptionKey !== null
   const encrypted = isEncrypted
@@ -162,11 +180,16 @@ async function preparePush(
   const at = context.now()
   const handle = handleOf(context.vault, request.id)
   const client = await clientById(context.db, request.clientId)
+  const isTest = client?.mode === 'test'
+  const approved = { authTime: request.settledAt ?? at, issuedAt: at, isTest, withheld }
+  const form = await pushForm(context, request)
+  const source = isTest ? undefined : context.issuer.source
+  const sourced = await source?.fetch(planGrant(context.issuer, request, approved), form.cnf)
   const { token, idToken, scopes, family } = grantTokens(
     context.issuer,
     request,
-    { authTime: at, issuedAt: at, isTest: client?.mode === 'test', withheld },
-    await pushForm(context, request),
+    approved,
+    { ...form, sourced },
     (text, refreshToken) => ({
       at_hash: halfHash(text),
       'urn:openid:params:jwt:claim:auth_req_id': handle,
@@ -193,7 +216,11 @@ export async function handOver(
   now: number,
 ) {
   if (request.delivery === 'ping') await announce(tx, context, { ...request, state: 'approved' }, now)
-  if (!prepared) return null
+  if (!prepared) {
+    const isOwed = request.delivery === 'notifier' || request.delivery === 'push'
+    if (isOwed) await enqueue(tx, { kind: 'issue', ref: request.id, lane: 'issue', dueAt: now })
+    return null
+  }
   const { token, encrypted } = prepared
   const { requestId, clientId, userId, expiresAt } = token.grant
   await keepGranted(tx, prepared)

@@ -29,7 +29,7 @@ export interface Settling {
   /** The `auth_req_id`. */
   handle: string
   kind: 'ping' | 'push_error'
-  outcome: 'approved' | 'rejected' | 'expired' | 'withdrawn'
+  outcome: 'approved' | 'rejected' | 'expired' | 'withdrawn' | 'failed'
 }
 
 /** Writes the body of a delivery in a protocol's shape. */

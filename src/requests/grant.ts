@@ -2,6 +2,7 @@ import { SECOND } from '#base/clock.ts'
 import type { Transaction } from '#store/database.ts'
 import { ACR, signIdToken } from '#tokens/id-token.ts'
 import {
+  type Grant,
   type Issuer,
   keepFamily,
   keepToken,
@@ -25,7 +26,7 @@ export interface Granted {
   family: NewFamily | undefined
 }
 
-interface Approved {
+export interface Approved {
   /** When the user signed, in epoch milliseconds. */
   authTime: number
   issuedAt: number
@@ -35,25 +36,17 @@ interface Approved {
   withheld?: readonly number[]
 }
 
-/**
- * Signs the tokens of an approved request: the access token is good from when it is made, and never past what the
- * user was shown.
- *
- * @param claimsOf further claims of the ID Token, from the texts of the access token and the refresh token
- */
-export function grantTokens(
+/** What the access token of an approved request says: it is good from when it is made, never past what was shown. */
+export function planGrant(
   issuer: Issuer,
   request: TokenRequest,
   { authTime, issuedAt, isTest = false, withheld = [] }: Approved,
-  form: TokenForm,
-  claimsOf?: (accessToken: string, refreshToken: string | undefined) => Record<string, string>,
-): Granted {
+): Grant {
   const { id: requestId, clientId, userId } = request
-  const { scopes, details, renewableMs } = termsOf(request)
+  const { scopes, details } = termsOf(request)
   // What the user was shown is the end of a token that is fetched at the last moment.
-  const lifeMs = request.tokenExpiresAt - request.expiresAt
-  const expiresAt = Math.min(issuedAt + lifeMs, request.tokenExpiresAt)
-  const grant = {
+  const expiresAt = Math.min(issuedAt + lifeOf(request), request.tokenExpiresAt)
+  return {
     requestId,
     clientId,
     userId,
@@ -67,18 +60,38 @@ export function grantTokens(
       acr: ACR,
     },
   }
-  const token = makeToken(issuer, grant, form)
+}
+
+const lifeOf = ({ tokenExpiresAt, expiresAt }: TokenRequest): number => tokenExpiresAt - expiresAt
+
+/**
+ * Signs the tokens of an approved request: the access token is good from when it is made, and never past what the
+ * user was shown.
+ *
+ * @param claimsOf further claims of the ID Token, from the texts of the access token and the refresh token
+ */
+export function grantTokens(
+  issuer: Issuer,
+  request: TokenRequest,
+  approved: Approved,
+  form: TokenForm,
+  claimsOf?: (accessToken: string, refreshToken: string | undefined) => Record<string, string>,
+): Granted {
+  const { userId, clientId } = request
+  const { authTime, issuedAt } = approved
+  const { scopes, renewableMs } = termsOf(request)
+  const token = makeToken(issuer, planGrant(issuer, request, approved), form)
   const family =
     renewableMs === null
       ? undefined
       : {
           refreshToken: newRefreshToken(),
-          tokenLifeMs: lifeMs,
+          tokenLifeMs: lifeOf(request),
           expiresAt: Math.min(issuedAt + renewableMs, renewableUntil(request) ?? 0),
         }
   const idToken = signIdToken(
     issuer,
-    { userId, clientId, authTime, issuedAt, expiresAt },
+    { userId, clientId, authTime, issuedAt, expiresAt: token.grant.expiresAt },
     claimsOf?.(token.text, family?.refreshToken),
   )
   return { token, idToken, scopes, family }

@@ -1,15 +1,17 @@
-import { recordEvent } from '#audit/events.ts'
+import { eventsOfRequest, recordEvent } from '#audit/events.ts'
 import { SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import { clientInside, lockLink } from '#clients/store.ts'
 import type { Transaction } from '#store/database.ts'
 import { halfHash } from '#tokens/id-token.ts'
-import type { TokenForm } from '#tokens/issue.ts'
+import type { Grant, Sourced, TokenForm } from '#tokens/issue.ts'
 import { endAccess } from '#tokens/revoke.ts'
+import { SourceFailed } from '#tokens/source.ts'
 import { FETCH_GRACE_MS } from './announce.ts'
 import type { AskContext } from './ask.ts'
-import { type Granted, grantTokens, keepGranted } from './grant.ts'
+import { type Approved, type Granted, grantTokens, keepGranted, planGrant } from './grant.ts'
 import { requestOfHandle } from './handle.ts'
+import { noteSourceFailed } from './issue.ts'
 import { stateAt } from './state.ts'
 import {
   lockHandle,
@@ -34,7 +36,11 @@ export interface Poll {
   isSecondLook?: boolean
 }
 
-type Outcome = { granted: Granted } | { refusal: Refusal; request?: TokenRequest }
+type Outcome =
+  | { granted: Granted }
+  | { refusal: Refusal }
+  /** Approved; its token is to come from the operator's own issuer first. */
+  | { owed: Grant; request: TokenRequest }
 
 /** Waits are measured by two clocks and over a network: so much earlier is not yet too early. */
 const EARLY_MS = 100
@@ -54,7 +60,26 @@ export async function redeemRequest(context: AskContext, poll: Poll): Promise<Gr
   // Refusals are thrown behind the commit: a poll that came too soon, or a second use, is noted all the same.
   const outcome = await context.db.transaction((tx) => look(tx, context, requestId, poll))
   if ('refusal' in outcome) throw outcome.refusal
-  return outcome.granted
+  if ('granted' in outcome) return outcome.granted
+  const sourced = await sourcedFor(context, outcome, poll.form)
+  return redeemRequest(context, { ...poll, form: { ...poll.form, sourced } })
+}
+
+/** A failure is noted once, for the user to see; what was approved can be fetched as soon as the issuer is back. */
+async function sourcedFor(
+  { db, now, issuer }: AskContext,
+  { owed, request }: { owed: Grant; request: TokenRequest },
+  { cnf }: TokenForm,
+): Promise<Sourced | undefined> {
+  try {
+    return await issuer.source?.fetch(owed, cnf)
+  } catch (fault) {
+    if (!(fault instanceof SourceFailed)) throw fault
+    const events = await eventsOfRequest(db, request.id)
+    const isNoted = events.some(({ kind }) => kind === 'token_source_failed')
+    if (!isNoted) await db.transaction((tx) => noteSourceFailed(tx, request, now()))
+    throw fault
+  }
 }
 
 async function look(tx: Transaction, context: AskContext, requestId: string, poll: Poll): Promise<Outcome> {
@@ -78,7 +103,12 @@ async function look(tx: Transaction, context: AskContext, requestId: string, pol
   // Unlinked since then, or unlinked and linked anew: what was approved before is over.
   const link = await lockLink(tx, request.userId, request.clientId)
   if (!link || link.linkedAt > request.requestedAt) return { refusal: new Refusal('request_rejected') }
-  return { granted: await redeem(tx, context, request, poll.form) }
+  const approved = await approvedAs(tx, request, now)
+  const { issuer } = context
+  if (issuer.source && !approved.isTest && !poll.form.sourced) {
+    return { owed: planGrant(issuer, request, approved), request }
+  }
+  return { granted: await redeem(tx, context, request, approved, poll.form) }
 }
 
 async function judgePace(
@@ -102,21 +132,25 @@ async function endAll(tx: Transaction, requestId: string, now: number): Promise<
   return new Refusal('handle_unknown')
 }
 
+async function approvedAs(tx: Transaction, request: TokenRequest, now: number) {
+  const client = await clientInside(tx, request.clientId)
+  return {
+    authTime: request.settledAt ?? now,
+    issuedAt: now,
+    isTest: client?.mode === 'test',
+    withheld: hasDetails(request) ? (JSON.parse(await withheldOf(tx, request.id)) as number[]) : [],
+  }
+}
+
 async function redeem(
   tx: Transaction,
   context: AskContext,
   request: TokenRequest,
+  approved: Approved,
   form: TokenForm,
 ): Promise<Granted> {
-  const now = context.now()
+  const now = approved.issuedAt
   await markRedeemed(tx, request.id, now)
-  const client = await clientInside(tx, request.clientId)
-  const approved = {
-    authTime: request.settledAt ?? now,
-    issuedAt: now,
-    isTest: client?.mode === 'test',
-    withheld: hasDetails(request) ? JSON.parse(await withheldOf(tx, request.id)) : [],
-  }
   const granted = grantTokens(context.issuer, request, approved, form, (text) => ({
     at_hash: halfHash(text),
   }))

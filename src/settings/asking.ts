@@ -15,6 +15,8 @@ import {
   renewalLife,
   scopeCatalogue,
   text,
+  webhookSecret,
+  webUrl,
   windows,
 } from './values.ts'
 
@@ -169,6 +171,27 @@ export const asking = {
     parse: text,
     about: 'Audience (aud) of issued tokens: the service that takes them. The public origin if not given.',
     example: 'https://api.example.com',
+  }),
+  tokenSourceUrl: setting({
+    env: 'TOKEN_SOURCE_URL',
+    parse: webUrl,
+    about:
+      'Address of your own issuer: it is asked for each access token by a signed POST, and ours makes none. On an inner network, allow it by OUTBOUND_ALLOW.',
+    example: 'https://tokens.example.com/issue',
+  }),
+  tokenSourceSecret: setting({
+    env: 'TOKEN_SOURCE_SECRET',
+    parse: webhookSecret,
+    about: 'Signs those calls (Standard Webhooks): whsec_ and at least 24 bytes in base64.',
+    example: 'in COUNTERSIGN_TOKEN_SOURCE_SECRET_FILE: /run/secrets/token-source',
+    isSecret: true,
+  }),
+  tokenSourceTimeout: always({
+    env: 'TOKEN_SOURCE_TIMEOUT',
+    parse: duration,
+    fallback: '5s',
+    about: 'Longest wait for one answer of it. Each call is tried three times.',
+    example: '2s',
   }),
   notifierProof: setting({
     env: 'NOTIFIER_PROOF',

@@ -50,6 +50,7 @@ export type Hint =
   | 'prove'
   | 'feedback'
   | 'simulate'
+  | 'issue'
   | 'announce'
   | 'answer'
   | 'listen'

@@ -3,6 +3,7 @@ import { hashSecret, newSecret } from '#base/secrets.ts'
 import type { Transaction } from '#store/database.ts'
 import { signJwt } from './jwt.ts'
 import type { SigningKeys } from './keys.ts'
+import type { TokenSource } from './source.ts'
 import { insertFamily, insertRefreshToken, insertToken } from './store.ts'
 
 /** What all tokens of this server have in common. */
@@ -12,6 +13,8 @@ export interface Issuer {
   /** `aud`: the resource servers that take these tokens. */
   audience: string
   keys: SigningKeys
+  /** The operator's own issuer of access tokens, in the place of ours. */
+  source?: TokenSource | undefined
 }
 
 export interface Grant {
@@ -49,6 +52,14 @@ export interface TokenForm {
   format: 'jwt' | 'opaque'
   /** To what it is bound. */
   cnf: Confirmation | undefined
+  /** Made by the operator's own issuer; ours makes it if not given. */
+  sourced?: Sourced | undefined
+}
+
+/** A token of the operator's own issuer. */
+export interface Sourced {
+  text: string
+  expiresAt: number
 }
 
 const PLAIN: TokenForm = { format: 'jwt', cnf: undefined }
@@ -68,8 +79,15 @@ export interface NewToken {
 }
 
 /** Makes an access token: a JWT (RFC 9068, ES256), or an opaque one. It is good only once `keepToken` has committed. */
-export function makeToken(issuer: Issuer, plain: Grant, { format, cnf }: TokenForm = PLAIN): NewToken {
+export function makeToken(
+  issuer: Issuer,
+  plain: Grant,
+  { format, cnf, sourced }: TokenForm = PLAIN,
+): NewToken {
   const grant = cnf ? { ...plain, claims: { ...plain.claims, cnf } } : plain
+  if (sourced) {
+    return { id: newId('tok'), text: sourced.text, grant: { ...grant, expiresAt: sourced.expiresAt } }
+  }
   const text = format === 'opaque' ? newSecret('cs_token') : signAccessToken(issuer, grant)
   return { id: newId('tok'), text, grant }
 }

@@ -27,6 +27,7 @@ export const cibaSettling = ({ handle, kind, outcome }: Settling): Uint8Array =>
 const ERRORS = {
   rejected: { error: 'access_denied', error_description: 'The user rejected the request.' },
   withdrawn: { error: 'access_denied', error_description: 'The request was withdrawn.' },
+  failed: { error: 'transaction_failed', error_description: 'The token could not be made.' },
   expired: { error: 'expired_token', error_description: 'The user did not decide in time.' },
 }
 

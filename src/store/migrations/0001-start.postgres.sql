@@ -611,7 +611,7 @@ create table feedback_forwards (
 -- outbox
 create table outbox (
   id text collate "C" primary key,
-  kind text collate "C" not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback', 'simulate', 'announce', 'answer')),
+  kind text collate "C" not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback', 'simulate', 'announce', 'answer', 'issue')),
   ref text collate "C" not null,
   lane text collate "C" not null,
   due_at bigint not null,

@@ -610,7 +610,7 @@ create table feedback_forwards (
 -- outbox
 create table outbox (
   id text primary key,
-  kind text not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback', 'simulate', 'announce', 'answer')),
+  kind text not null check (kind in ('notify', 'deliver', 'expire', 'prove', 'feedback', 'simulate', 'announce', 'answer', 'issue')),
   ref text not null,
   lane text not null,
   due_at integer not null,
