@@ -46,8 +46,8 @@ export class JwtRefused extends Error {
   override readonly name = 'JwtRefused'
 }
 
-/** How far two clocks may be apart. */
-const TOLERANCE_S = 30
+/** How far two clocks may be apart: as far as FAPI 2.0 Security Profile §5.3.2.1 lets a time lie ahead. */
+const TOLERANCE_S = 60
 
 export function openClientKeys(context: { db: Database; now: Clock; outbound: Outbound }): ClientKeys {
   const { db, now } = context
