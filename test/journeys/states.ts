@@ -13,7 +13,7 @@ type Stage = Awaited<ReturnType<typeof startStage>>
 export type Look = (page: Page, what: string) => Promise<void>
 
 const META = { appSecret: 'secret of Meta', verifyToken: 'verify', phoneNumberId: '106540352242922' }
-/** Settings of a server that has every state: with words for what is asked, and WhatsApp, where nothing is sent. */
+/** Settings of a server that has every state: with words for what is asked, and with WhatsApp and an app of its own, at addresses where nobody is. */
 export const WHOLE = {
   ...WORDED,
   COUNTERSIGN_WHATSAPP_API: 'http://127.0.0.1:9',
@@ -22,6 +22,8 @@ export const WHOLE = {
   COUNTERSIGN_WHATSAPP_ACCESS_TOKEN: 'token',
   COUNTERSIGN_WHATSAPP_APP_SECRET: META.appSecret,
   COUNTERSIGN_WHATSAPP_VERIFY_TOKEN: META.verifyToken,
+  COUNTERSIGN_APP_BACKEND_URL: 'http://127.0.0.1:9',
+  COUNTERSIGN_APP_BACKEND_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
 }
 
 const REASON = 'Rebalances the model portfolio before the market opens'
@@ -139,6 +141,10 @@ export async function alertStates(stage: Stage, look: Look) {
   }
   const device1 = 'main section:first-of-type'
   await open('off', `${device1} .primary`)
+  await page.locator('.card .danger').click()
+  await page.locator('dialog .danger').click()
+  await page.locator('.card .button:not(.danger)').waitFor()
+  await look(page, '/alerts, the app of the service is taken away')
   await page.locator(`${device1} .primary`).click()
   await page.locator(`${device1} .pair`).waitFor()
   await look(page, '/alerts, on')
