@@ -20,7 +20,7 @@ export interface InitiatorOptions {
   mode?: 'poll' | 'ping' | 'push' | undefined
   /** What an ID Token may be signed by; ES256 and PS256 if not said. */
   idTokenAlgs?: readonly Alg[] | undefined
-  /** For instance one that shows a client certificate. */
+  /** For instance `dpopFetch`, or one that shows a client certificate. */
   fetch?: Fetch | undefined
 }
 

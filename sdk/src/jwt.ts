@@ -25,15 +25,12 @@ const TOLERANCE_S = 60
 const OLDEST_S = 86_400
 
 /** Signs a JWT that is good for a minute, once. */
-export async function signJwt({ privateKey, alg, kid }: SigningKey, claims: Claims): Promise<string> {
+export async function signJwt({ privateKey, ...header }: SigningKey, claims: Claims): Promise<string> {
   const iat = Math.floor(Date.now() / 1_000)
-  const text = [
-    { alg, kid },
-    { jti: randomText(), iat, nbf: iat, exp: iat + 60, ...claims },
-  ]
+  const text = [header, { jti: randomText(), iat, nbf: iat, exp: iat + 60, ...claims }]
     .map((each) => base64url(utf8(JSON.stringify(each))))
     .join('.')
-  const signature = await crypto.subtle.sign(ALGS[alg], privateKey, utf8(text))
+  const signature = await crypto.subtle.sign(ALGS[header.alg], privateKey, utf8(text))
   return `${text}.${base64url(new Uint8Array(signature))}`
 }
 

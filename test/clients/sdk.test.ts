@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
+import { calculateJwkThumbprint, decodeJwt } from 'jose'
 import { Webhook } from 'standardwebhooks'
 import {
   type CountersignError,
   createApp,
   createInitiator,
+  dpopFetch,
   type InitiatorOptions,
   verifyWebhook,
 } from '../../sdk/src/index.ts'
@@ -102,6 +105,65 @@ describe('createInitiator', () => {
       await person.approve(asked.requestId ?? '')
       assert.equal((await signing.wait(asked)).claims?.sub, person.userId)
     }
+  })
+
+  test('dpopFetch: on a server of the FAPI profile, tokens bound to a key; refreshed, introspected, told a nonce', async () => {
+    await using fapi = await startServer({ env: { COUNTERSIGN_CIBA_PROFILE: 'fapi' } })
+    const asha = await fapi.person({ handle: 'asha' })
+    const pair = await signingPair('ES256')
+    const scope = 'openid offline_access'
+    const { client_id } = await addInitiator(fapi, [asha.userId], {
+      token_endpoint_auth_method: 'private_key_jwt',
+      backchannel_authentication_request_signing_alg: 'ES256',
+      dpop_bound_access_tokens: true,
+      jwks: pair.jwks,
+      scope,
+    })
+    const ec = { name: 'ECDSA', namedCurve: 'P-256' }
+    const bound = await crypto.subtle.generateKey(ec, false, ['sign', 'verify'])
+    const calls: { url: string; dpop: string | null }[] = []
+    const northwind = createInitiator({
+      issuer: fapi.origin,
+      clientId: client_id,
+      key: { privateKey: pair.privateKey, alg: 'ES256', kid: pair.jwk.kid },
+      signsRequests: true,
+      fetch: await dpopFetch(bound, (url, init) => {
+        calls.push({ url, dpop: new Headers(init.headers).get('dpop') })
+        return fetch(url, init)
+      }),
+    })
+    const asked = await northwind.ask({ loginHint: 'asha', bindingMessage: 'Order 7', scope })
+    await asha.approve(asked.requestId ?? '')
+    const first = await northwind.wait(asked)
+    assert.equal(first.tokenType, 'DPoP')
+    const { x, y } = await crypto.subtle.exportKey('jwk', bound.publicKey)
+    const jkt = await calculateJwkThumbprint({ kty: 'EC', crv: 'P-256', x: x ?? '', y: y ?? '' })
+    assert.deepEqual(decodeJwt(first.accessToken).cnf, { jkt })
+    assert.equal((await northwind.refresh(first.refreshToken ?? '')).tokenType, 'DPoP')
+    // No proof where nothing is proven, and the nonce of the server once it was told.
+    assert.ok(calls.some(({ url, dpop }) => url.endsWith('/jwks') && dpop === null))
+    assert.ok(calls.some(({ dpop }) => dpop && decodeJwt(dpop).nonce))
+  })
+
+  test('dpopFetch: who must know a nonce first is called once more, with it, and the hash of the token', async () => {
+    const proofs: Record<string, unknown>[] = []
+    const bound = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, [
+      'sign',
+      'verify',
+    ])
+    const proving = await dpopFetch(bound, async (_url, init) => {
+      const claims = decodeJwt(new Headers(init.headers).get('dpop') ?? '')
+      proofs.push(claims)
+      const headers = { 'dpop-nonce': 'n-1', 'www-authenticate': 'DPoP error="use_dpop_nonce"' }
+      return new Response(null, claims.nonce === 'n-1' ? { status: 204 } : { status: 401, headers })
+    })
+    const answer = await proving('https://bank.example/orders?x=1', {
+      headers: { authorization: 'DPoP abc' },
+    })
+    assert.equal(answer.status, 204)
+    const ath = createHash('sha256').update('abc').digest('base64url')
+    const expected = { htm: 'GET', htu: 'https://bank.example/orders', ath }
+    assert.partialDeepStrictEqual(proofs, [expected, { ...expected, nonce: 'n-1' }])
   })
 
   test('says why it was refused: code for the program, error of the standard, sentence for people', async () => {
