@@ -5,7 +5,7 @@ import type { Log } from '#base/log.ts'
 import { closeServer, createServer, type Server } from '#http/server.ts'
 import { upstoxBadUrl } from '#protocols/upstox/routes.ts'
 import { startMtls } from './app/certificates.ts'
-import { openParts } from './app/parts.ts'
+import { audiencesOf, openParts } from './app/parts.ts'
 import { addRoutes } from './app/routes.ts'
 import { siteOf } from './app/site.ts'
 import { startWork } from './app/work.ts'
@@ -56,7 +56,7 @@ export async function startApp({
   if (!config.url && config.port === 0) {
     // Any free port: the origin is known only now, and nothing has asked for it yet.
     Object.assign(site, siteOf(`http://localhost:${port}`, config))
-    Object.assign(parts.issuer, { issuer: site.origin, audience: config.tokenAudience ?? site.origin })
+    Object.assign(parts.issuer, { issuer: site.origin, ...audiencesOf(config, site.origin) })
   }
 
   const mtls = await startMtls(server, config, { ...parts.context, log })

@@ -79,6 +79,8 @@ export interface Approval {
   user_id: string
   /** Dangerous ones first; empty where everything is asked for. */
   scopes: ScopeCard[]
+  /** What the token is for, where the app says so (RFC 8707). */
+  resources: string[]
   /** What is asked for beyond them (RFC 9396). */
   authorization_details: DetailCard[]
   /** The user types six digits that the app shows them, and only then approves. */

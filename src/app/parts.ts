@@ -89,7 +89,7 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
   const provider = oidc && createProvider(oidc, signInOutbound)
   const origin = config.url ?? `http://localhost:${config.port}`
   const site = siteOf(origin, config)
-  const issuer: Issuer = { issuer: origin, audience: config.tokenAudience ?? origin, keys }
+  const issuer: Issuer = { issuer: origin, ...audiencesOf(config, origin), keys }
   issuer.source = openTokenSource(config, { outbound, now, audience: () => issuer.audience })
   const stopping = new AbortController()
   // The workers start last, and what wakes them is needed before.
@@ -236,6 +236,12 @@ function openTokenSource(
     timeoutMs,
     ...context,
   })
+}
+
+/** Whom tokens are for: the services of the operator, or we ourselves. */
+export function audiencesOf({ tokenAudience }: Pick<Config, 'tokenAudience'>, origin: string) {
+  const audiences = tokenAudience ?? [origin]
+  return { audience: audiences[0] ?? origin, audiences }
 }
 
 const askRules = (config: Config) => ({

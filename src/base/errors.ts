@@ -102,6 +102,7 @@ const refusals = {
   request_expired: 'The user did not decide in time.',
   request_pending: 'The user has not decided yet.',
   request_rejected: 'The user rejected the request.',
+  target_refused: 'A token may be fetched for what was asked for, never for more.',
   scope_refused: 'The scope may not be asked for.',
   too_many_open: 'Too many requests of this app wait for this user. Wait until one is decided.',
 } as const

@@ -31,6 +31,8 @@ export interface InitiatorAsk {
   hint: Hint
   /** Words apart by spaces. */
   scope: string
+  /** What the token is for; none, for what all tokens are for (RFC 8707). */
+  resources: string[]
   /** JSON text of an array (RFC 9396 §2). */
   details: string | undefined
   /** The secret code of the user, as the client was told it. */
@@ -106,6 +108,7 @@ export async function askUser(context: AskContext, ask: InitiatorAsk) {
   const isMatched = initiator.requiresMatchCode === 1
   const terms: Terms = {
     scopes,
+    resources: ask.resources,
     details,
     isMatched,
     bindingMessage,

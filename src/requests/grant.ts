@@ -34,16 +34,18 @@ export interface Approved {
   isTest?: boolean
   /** Numbers of the details that the user kept back. */
   withheld?: readonly number[]
+  /** What it is fetched for; all that was asked for, if not said. */
+  resources?: readonly string[]
 }
 
 /** What the access token of an approved request says: it is good from when it is made, never past what was shown. */
 export function planGrant(
   issuer: Issuer,
   request: TokenRequest,
-  { authTime, issuedAt, isTest = false, withheld = [] }: Approved,
+  { authTime, issuedAt, isTest = false, withheld = [], resources = [] }: Approved,
 ): Grant {
   const { id: requestId, clientId, userId } = request
-  const { scopes, details } = termsOf(request)
+  const { scopes, details, resources: asked } = termsOf(request)
   // What the user was shown is the end of a token that is fetched at the last moment.
   const expiresAt = Math.min(issuedAt + lifeOf(request), request.tokenExpiresAt)
   return {
@@ -53,6 +55,7 @@ export function planGrant(
     issuedAt,
     expiresAt,
     claims: {
+      ...audienceClaim(resources.length > 0 ? resources : asked),
       ...(isTest ? testClaims(issuer) : {}),
       scope: scopes.join(' '),
       ...(details.length > 0 ? { authorization_details: grantedDetails(details, withheld) } : {}),
@@ -96,6 +99,10 @@ export function grantTokens(
   )
   return { token, idToken, scopes, family }
 }
+
+/** A token that is for nothing in particular has the audience of all. */
+const audienceClaim = ([first, ...more]: readonly string[]) =>
+  first === undefined ? {} : { aud: more.length > 0 ? [first, ...more] : first }
 
 /** Issues the tokens of an approved request. */
 export async function keepGranted(tx: Transaction, { token, family }: Pick<Granted, 'token' | 'family'>) {

@@ -472,6 +472,7 @@ async function setStage() {
     issuer: {
       issuer: site.origin,
       audience: site.origin,
+      audiences: [site.origin],
       keys: await openSigningKeys({ db, now, vault, log: jsonLog(() => {}) }),
     },
     catalogue: { scopes: readScopes(), details: new Map() },

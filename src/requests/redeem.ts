@@ -30,6 +30,8 @@ export interface Poll {
   handle: string
   /** When the call came, in epoch milliseconds: the time between two polls counts from there. */
   at: number
+  /** What the token is fetched for; all that was asked for, if empty. */
+  resources: readonly string[]
   /** How the tokens are made: as the client wants them, and bound to what it has shown. */
   form: TokenForm
   /** A second look on behalf of a call that was held: its pace was judged when it came. */
@@ -52,7 +54,7 @@ const PENALTY_SECONDS = 5
  * then, so that they can be bound to who fetches them, and never a second time.
  *
  * @throws Refusal `handle_unknown` (also for another client's, and when it comes again: its tokens then end),
- *   `proof_key_wrong`, `poll_too_soon`, `request_pending`, `request_rejected`, `request_expired` (CIBA Core 1.0 §11)
+ *   `target_refused`, `proof_key_wrong`, `poll_too_soon`, `request_pending`, `request_rejected`, `request_expired` (CIBA Core 1.0 §11)
  */
 export async function redeemRequest(context: AskContext, poll: Poll): Promise<Granted> {
   const requestId = requestOfHandle(context.vault, poll.handle)
@@ -88,7 +90,10 @@ async function look(tx: Transaction, context: AskContext, requestId: string, pol
   const request = await requestInside(tx, requestId)
   if (!handle || request?.clientId !== poll.clientId) return { refusal: new Refusal('handle_unknown') }
 
-  const { dpopJkt } = termsOf(request)
+  const { dpopJkt, resources } = termsOf(request)
+  const allowed = resources.length > 0 ? resources : [context.issuer.audience]
+  if (poll.resources.some((each) => !allowed.includes(each)))
+    return { refusal: new Refusal('target_refused') }
   const { cnf } = poll.form
   const hasKey = cnf !== undefined && 'jkt' in cnf && cnf.jkt === dpopJkt
   if (dpopJkt !== null && !hasKey) return { refusal: new Refusal('proof_key_wrong') }
@@ -103,7 +108,7 @@ async function look(tx: Transaction, context: AskContext, requestId: string, pol
   // Unlinked since then, or unlinked and linked anew: what was approved before is over.
   const link = await lockLink(tx, request.userId, request.clientId)
   if (!link || link.linkedAt > request.requestedAt) return { refusal: new Refusal('request_rejected') }
-  const approved = await approvedAs(tx, request, now)
+  const approved = { ...(await approvedAs(tx, request, now)), resources: poll.resources }
   const { issuer } = context
   if (issuer.source && !approved.isTest && !poll.form.sourced) {
     return { owed: planGrant(issuer, request, approved), request }

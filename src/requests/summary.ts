@@ -21,7 +21,7 @@ export async function approvalText(
   { request, client }: { request: TokenRequest; client: Client },
   withheld: readonly number[] = [],
 ): Promise<string> {
-  const { scopes, details, isMatched, bindingMessage, requestContext, pushUrl } = termsOf(request)
+  const { scopes, resources, details, isMatched, bindingMessage, requestContext, pushUrl } = termsOf(request)
   return canonicalJson({
     v: 1,
     decision: 'approve',
@@ -36,6 +36,7 @@ export async function approvalText(
       texts,
       dangerous: isDangerous,
     })),
+    resources,
     authorization_details: shownDetails(details, catalogue.details, withheld),
     match_code: isMatched,
     binding_message: bindingMessage,

@@ -5,6 +5,8 @@ import type { TokenRequest } from './store.ts'
 /** What a client asks for, where it does not ask for everything. Kept as JSON with the request, and never changed. */
 export interface Terms {
   scopes: string[]
+  /** What the token is for; none, for what all tokens are for (RFC 8707). */
+  resources: string[]
   /** What is asked for beyond them, each in words of its own (RFC 9396). */
   details: Detail[]
   /** Shown by the client too, so that a person can see that both mean the same (CIBA Core 1.0 §7.1). */
@@ -23,6 +25,7 @@ export interface Terms {
 
 const EVERYTHING: Terms = {
   scopes: [],
+  resources: [],
   details: [],
   isMatched: false,
   bindingMessage: null,

@@ -1,6 +1,7 @@
 import { always, setting } from './setting.ts'
 import {
   adminKey,
+  audiences,
   cibaProfile,
   count,
   daily,
@@ -14,7 +15,6 @@ import {
   proofRule,
   renewalLife,
   scopeCatalogue,
-  text,
   webhookSecret,
   webUrl,
   windows,
@@ -168,8 +168,9 @@ export const asking = {
   }),
   tokenAudience: setting({
     env: 'TOKEN_AUDIENCE',
-    parse: text,
-    about: 'Audience (aud) of issued tokens: the service that takes them. The public origin if not given.',
+    parse: audiences,
+    about:
+      'Audience (aud) of issued tokens: the service that takes them. The public origin if not given. Of several, with commas between, the first, unless a client of CIBA names others as its resource.',
     example: 'https://api.example.com',
   }),
   tokenSourceUrl: setting({

@@ -23,6 +23,13 @@ export function list(given: string): string[] {
   return given.split(',').map((each) => each.trim())
 }
 
+/** One or more, none of them empty. */
+export function audiences(given: string): string[] {
+  const all = list(given)
+  if (all.every((each) => /^[!-~]+$/.test(each))) return all
+  throw new Error('must be one or more addresses, with commas between')
+}
+
 export function flag(given: string): boolean {
   if (given === '1' || given === '0') return given === '1'
   throw new Error('must be 1 or 0')

@@ -12,6 +12,8 @@ export interface Issuer {
   issuer: string
   /** `aud`: the resource servers that take these tokens. */
   audience: string
+  /** All that a client may name as what its token is for (RFC 8707); the first is the one above. */
+  audiences: readonly string[]
   keys: SigningKeys
   /** The operator's own issuer of access tokens, in the place of ours. */
   source?: TokenSource | undefined

@@ -35,6 +35,8 @@ export interface Refresh {
   refreshToken: string
   /** Less than was granted; all of it, if not given. */
   scopes: string[] | undefined
+  /** What it is for; all that was granted, if empty. */
+  resources: readonly string[]
   form: TokenForm
 }
 
@@ -48,7 +50,7 @@ export interface Refreshed {
  * many who come with it at the same moment one gets them. Who comes with one that was used before ends the whole family,
  * since nobody can tell which of the two was the client.
  *
- * @throws Refusal `refresh_token_wrong` (also for another client's), `scope_refused`, `proof_key_wrong`
+ * @throws Refusal `refresh_token_wrong` (also for another client's), `scope_refused`, `target_refused`, `proof_key_wrong`
  */
 export async function refreshAccess(context: RefreshContext, refresh: Refresh): Promise<Refreshed> {
   // Thrown behind the commit: that a family has ended stays so.
@@ -62,7 +64,7 @@ export async function refreshAccess(context: RefreshContext, refresh: Refresh): 
 async function renew(
   tx: Transaction,
   { now, issuer }: RefreshContext,
-  { clientId, refreshToken, scopes, form }: Refresh,
+  { clientId, refreshToken, scopes, resources, form }: Refresh,
 ): Promise<Refreshed | { owed: Grant; round: number } | undefined> {
   const at = now()
   const known = await refreshTokenInside(tx, hashSecret(refreshToken))
@@ -73,7 +75,9 @@ async function renew(
     return undefined
   }
   const round = family.round + 1
-  const { cnf, ...claims } = claimsOf(family, scopes)
+  const { cnf, ...granted } = claimsOf(family, scopes)
+  const aud = granted.test ? {} : narrowed(granted.aud ?? issuer.audience, resources)
+  const claims = { ...granted, ...aud }
   // Whoever began bound stays bound; to which key is the client's to say each time, for it has shown who it is.
   if (cnf && !form.cnf) throw new Refusal('proof_key_wrong')
   const grant = {
@@ -102,6 +106,14 @@ async function renew(
     at,
   })
   return { token, refreshToken: next }
+}
+
+/** Of what the access is for, as much as is wanted now (RFC 8707 §2.2). */
+function narrowed(audience: string | string[], resources: readonly string[]): Pick<TokenClaims, 'aud'> {
+  const granted = [audience].flat()
+  if (resources.some((each) => !granted.includes(each))) throw new Refusal('target_refused')
+  const [first, ...more] = resources
+  return first === undefined ? {} : { aud: more.length > 0 ? [first, ...more] : first }
 }
 
 function claimsOf({ claims }: Family, scopes: string[] | undefined): TokenClaims {

@@ -150,7 +150,7 @@ for (const [what, change] of [
       now: Date.now,
       vault,
       site: { origin: server.origin, rpId: 'localhost' },
-      issuer: { issuer: server.origin, audience: server.origin, keys },
+      issuer: { issuer: server.origin, audience: server.origin, audiences: [server.origin], keys },
       catalogue: { scopes: readScopes(), details: new Map() },
       payloads: { upstox: upstoxPayload },
     }

@@ -45,6 +45,15 @@ export function Letter({ approval, history, part }: Props) {
             <Details details={details} {...part} />
           </Line>
         )}
+        {approval.resources.length > 0 && (
+          <Line label={t('request.usedAt')}>
+            {approval.resources.map((each) => (
+              <p class="url" key={each}>
+                <bdi>{each}</bdi>
+              </p>
+            ))}
+          </Line>
+        )}
         <Line label={t('request.howLong')}>
           {t('request.until', {
             ends: when(token_expires_at),

@@ -91,6 +91,7 @@ export const en = {
   'request.untick': 'Untick what you do not want to give. One at least stays: to give nothing, reject.',
   'request.yes': 'Yes',
   'request.no': 'No',
+  'request.usedAt': 'Good at',
   'request.howLong': 'For how long',
   'request.until': 'Until {ends}. That is {length} from when it asked.',
   'request.renewable': 'It can renew this by itself, without asking you again, until {ends}.',

@@ -88,6 +88,7 @@ export default {
   'request.untick': 'जो नहीं देना है, उसका निशान हटाएँ। कम से कम एक रहेगा: कुछ भी न देना हो तो अस्वीकार करें।',
   'request.yes': 'हाँ',
   'request.no': 'नहीं',
+  'request.usedAt': 'कहाँ काम आएगा',
   'request.howLong': 'कब तक',
   'request.until': '{ends} तक, यानी माँगने के समय से {length}।',
   'request.renewable': 'यह ऐप आपसे दोबारा पूछे बिना इसे {ends} तक ख़ुद बढ़ा सकता है।',

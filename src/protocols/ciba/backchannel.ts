@@ -38,7 +38,6 @@ async function readAsk(
 ): Promise<Omit<InitiatorAsk, 'dpopJkt'>> {
   const { issuer, profile } = context
   requireBinding(profile, form)
-  requireResource(form, issuer.audience)
   const scope = form.get('scope')
   if (scope === undefined) throw invalidRequest('The scope is missing; it must contain openid.')
   const key = http.headers['idempotency-key']
@@ -47,6 +46,7 @@ async function readAsk(
     initiator,
     hint: await readHint(context, client.id, form),
     scope,
+    resources: requireResources(form, issuer),
     details: form.get('authorization_details'),
     userCode: form.get('user_code'),
     bindingMessage: form.get('binding_message'),
@@ -98,14 +98,13 @@ async function readIdToken(issuer: Issuer, clientId: string, text: string): Prom
 }
 
 /**
- * The one resource that our tokens are for may be named, and no other (RFC 8707 §2).
+ * The resources that a client names as what its token is for; none where it does not say (RFC 8707 §2).
  *
  * @throws CibaRefusal `invalid_target`
  */
-export function requireResource(form: Parameters, audience: string): void {
-  const resource = form.get('resource')
-  if (resource === undefined || resource === audience) return
-  throw new CibaRefusal('invalid_target', `Tokens of this server are for the resource ${audience}.`)
+export function requireResources({ resources }: Parameters, { audiences }: Issuer): string[] {
+  if (resources.every((each) => audiences.includes(each))) return [...new Set(resources)]
+  throw new CibaRefusal('invalid_target', `Tokens of this server are for ${audiences.join(', ')}.`)
 }
 
 /** A subject identifier (RFC 9493 §3.2.3), as Auth0's libraries send it: {"format":"iss_sub","iss":"…","sub":"…"}. */

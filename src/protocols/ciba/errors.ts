@@ -20,6 +20,7 @@ const CODES: Partial<Record<Trouble['code'], [status: number, error: string]>> =
   request_expired: [400, 'expired_token'],
   request_pending: [400, 'authorization_pending'],
   request_rejected: [400, 'access_denied'],
+  target_refused: [400, 'invalid_target'],
   scope_refused: [400, 'invalid_scope'],
   // Neither standard has a word for too many calls; the status says it.
   too_many_open: [429, 'access_denied'],

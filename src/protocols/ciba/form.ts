@@ -5,6 +5,8 @@ import { invalidRequest } from './errors.ts'
 export interface Parameters {
   /** A parameter without a value is as if it were not there (RFC 6749 §3.1). */
   get(name: string): string | undefined
+  /** Those that may come more than once (RFC 8707 §2). */
+  resources: string[]
   names(): string[]
 }
 
@@ -15,12 +17,15 @@ export interface Parameters {
  */
 export function readForm(http: FastifyRequest): Parameters {
   const fields = new Map<string, string>()
+  const resources: string[] = []
   for (const [name, value] of new URLSearchParams(typeof http.body === 'string' ? http.body : '')) {
-    if (fields.has(name)) throw invalidRequest('A parameter was sent twice.')
+    if (name === 'resource' && value !== '') resources.push(value)
+    else if (fields.has(name)) throw invalidRequest('A parameter was sent twice.')
     if (value.includes('\0')) throw invalidRequest('A parameter holds a NUL character.')
     fields.set(name, value)
   }
   return {
+    resources,
     get: (name) => fields.get(name) || undefined,
     names: () => [...fields.keys()],
   }

@@ -61,5 +61,6 @@ function parametersOf(claims: Record<string, unknown>, clientId: string): Parame
     if (text.includes('\0')) throw invalidRequest('A parameter holds a NUL character.')
     fields.set(name, text)
   }
-  return { get: (name) => fields.get(name) || undefined, names: () => [...fields.keys()] }
+  const resources = [claims.resource ?? []].flat().map(String)
+  return { get: (name) => fields.get(name) || undefined, resources, names: () => [...fields.keys()] }
 }

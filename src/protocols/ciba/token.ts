@@ -5,7 +5,7 @@ import { collectResult } from '#requests/collect.ts'
 import type { Granted } from '#requests/grant.ts'
 import { type NewToken, tokenTypeOf } from '#tokens/issue.ts'
 import { refreshAccess } from '#tokens/refresh.ts'
-import { requireResource } from './backchannel.ts'
+import { requireResources } from './backchannel.ts'
 import { CibaRefusal, invalidRequest } from './errors.ts'
 import type { CibaContext, ClientCall, ClientRoute } from './routes.ts'
 import { readTokenForm } from './sender.ts'
@@ -36,11 +36,11 @@ async function collect(context: CibaContext, call: ClientCall, reply: FastifyRep
     throw new CibaRefusal('unauthorized_client', 'To this client tokens are pushed.')
   }
   const handle = form.get('auth_req_id')
-  requireResource(form, context.issuer.audience)
+  const resources = requireResources(form, context.issuer)
   if (handle === undefined) throw invalidRequest('auth_req_id is missing.')
   const hungUp = new AbortController()
   reply.raw.once('close', () => hungUp.abort())
-  const poll = { clientId: client.id, handle, at, form: await readTokenForm(context, call, reply) }
+  const poll = { clientId: client.id, handle, at, resources, form: await readTokenForm(context, call, reply) }
   const holdMs = Math.min(context.holdMs, preferredWaitMs(http.headers) ?? Infinity)
   return collectResult(context, poll, { holdMs, gone: hungUp.signal })
 }
@@ -48,7 +48,7 @@ async function collect(context: CibaContext, call: ClientCall, reply: FastifyRep
 /** RFC 6749 §6. That the user is there again is not said, so no ID Token is among it (OpenID Connect Core 1.0 §12.2). */
 async function refresh(context: CibaContext, call: ClientCall, reply: FastifyReply) {
   const { form, client } = call
-  requireResource(form, context.issuer.audience)
+  const resources = requireResources(form, context.issuer)
   const refreshToken = form.get('refresh_token')
   if (refreshToken === undefined) throw invalidRequest('refresh_token is missing.')
   const scope = form.get('scope')
@@ -57,6 +57,7 @@ async function refresh(context: CibaContext, call: ClientCall, reply: FastifyRep
     clientId: client.id,
     refreshToken,
     scopes,
+    resources,
     form: await readTokenForm(context, call, reply),
   })
   return { ...tokenAnswer(refreshed.token), refresh_token: refreshed.refreshToken }
