@@ -75,6 +75,7 @@ const TOKEN_FORM = {
     auth_req_id: ['As `/bc-authorize` answered it; with the first', false],
     refresh_token: ['As the last answer held it; with the second', false],
     scope: ['With a refresh: less than was granted, for this one token', false],
+    authorization_details: ['With a refresh: some of those that were granted', false],
   },
 } as const satisfies Operation['body']
 const TOKEN_ONLY = {

@@ -1,6 +1,7 @@
 import { recordEvent } from '#audit/events.ts'
 import type { Clock } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
+import { canonicalJson, type Json } from '#base/json.ts'
 import { hashSecret } from '#base/secrets.ts'
 import type { Database, Transaction } from '#store/database.ts'
 import {
@@ -37,6 +38,8 @@ export interface Refresh {
   scopes: string[] | undefined
   /** What it is for; all that was granted, if empty. */
   resources: readonly string[]
+  /** The same of `authorization_details`, as the client sent them. */
+  details?: string | undefined
   form: TokenForm
 }
 
@@ -50,7 +53,8 @@ export interface Refreshed {
  * many who come with it at the same moment one gets them. Who comes with one that was used before ends the whole family,
  * since nobody can tell which of the two was the client.
  *
- * @throws Refusal `refresh_token_wrong` (also for another client's), `scope_refused`, `target_refused`, `proof_key_wrong`
+ * @throws Refusal `refresh_token_wrong` (also for another client's), `scope_refused`, `details_refused`, `target_refused`,
+ *   `proof_key_wrong`
  */
 export async function refreshAccess(context: RefreshContext, refresh: Refresh): Promise<Refreshed> {
   // Thrown behind the commit: that a family has ended stays so.
@@ -64,7 +68,7 @@ export async function refreshAccess(context: RefreshContext, refresh: Refresh): 
 async function renew(
   tx: Transaction,
   { now, issuer }: RefreshContext,
-  { clientId, refreshToken, scopes, resources, form }: Refresh,
+  { clientId, refreshToken, scopes, details, resources, form }: Refresh,
 ): Promise<Refreshed | { owed: Grant; round: number } | undefined> {
   const at = now()
   const known = await refreshTokenInside(tx, hashSecret(refreshToken))
@@ -75,7 +79,7 @@ async function renew(
     return undefined
   }
   const round = family.round + 1
-  const { cnf, ...granted } = claimsOf(family, scopes)
+  const { cnf, ...granted } = claimsOf(family, { scopes, details })
   const aud = granted.test ? {} : narrowed(granted.aud ?? issuer.audience, resources)
   const claims = { ...granted, ...aud }
   // Whoever began bound stays bound; to which key is the client's to say each time, for it has shown who it is.
@@ -116,14 +120,30 @@ function narrowed(audience: string | string[], resources: readonly string[]): Pi
   return first === undefined ? {} : { aud: more.length > 0 ? [first, ...more] : first }
 }
 
-function claimsOf({ claims }: Family, scopes: string[] | undefined): TokenClaims {
+function claimsOf({ claims }: Family, { scopes, details }: Pick<Refresh, 'scopes' | 'details'>): TokenClaims {
   const granted = JSON.parse(claims) as TokenClaims
-  if (scopes === undefined) return granted
-  const known = granted.scope?.split(' ') ?? []
-  if (scopes.length === 0 || scopes.some((each) => !known.includes(each))) {
-    throw new Refusal('scope_refused', {
-      detail: 'A refresh may ask for less than was granted, never for more.',
-    })
+  return {
+    ...granted,
+    ...(scopes === undefined ? {} : { scope: narrowScopes(granted, scopes) }),
+    ...(details === undefined ? {} : { authorization_details: narrowDetails(granted, details) }),
   }
-  return { ...granted, scope: scopes.join(' ') }
 }
+
+function narrowScopes({ scope }: TokenClaims, wanted: readonly string[]): string {
+  const known = scope?.split(' ') ?? []
+  if (wanted.length > 0 && wanted.every((each) => known.includes(each))) return wanted.join(' ')
+  throw new Refusal('scope_refused', { detail: NARROW })
+}
+
+/** Some of those that were granted, each as it was (RFC 9396 §6.1). */
+function narrowDetails({ authorization_details: granted = [] }: TokenClaims, text: string): object[] {
+  const known = new Set(granted.map((each) => canonicalJson(each as Json)))
+  try {
+    const wanted: unknown = JSON.parse(text)
+    const isPart = (each: unknown) => known.has(canonicalJson(each as Json))
+    if (Array.isArray(wanted) && wanted.length > 0 && wanted.every(isPart)) return wanted as object[]
+  } catch {}
+  throw new Refusal('details_refused', { detail: NARROW })
+}
+
+const NARROW = 'A refresh may ask for less than was granted, never for more.'

@@ -26,10 +26,16 @@ before(async () => {
       COUNTERSIGN_CIBA_MOST_OPEN: '1000',
       COUNTERSIGN_CIBA_RATE_LIMIT: '1000/1s',
       COUNTERSIGN_CIBA_REFRESH_LIFE: '30d',
+      COUNTERSIGN_AUTHORIZATION_DETAILS: JSON.stringify({
+        accounts: { en: 'See an account', fields: { number: { en: 'Number' } } },
+      }),
     },
   })
   person = await server.person({ handle: 'asha' })
-  client = await addInitiator(server, [person.userId], { scope: SCOPE })
+  client = await addInitiator(server, [person.userId], {
+    scope: SCOPE,
+    authorization_details_types: ['accounts'],
+  })
   calls = cibaCalls(server.origin)
 })
 after(() => server[Symbol.asyncDispose]())
@@ -155,6 +161,33 @@ describe('RFC 6749 §6, CIBA Core §10.1.1: refresh tokens', () => {
     assert.equal(narrow.scope, 'openid')
     assert.equal((await introspect(narrow.access_token)).scope, 'openid')
     assert.equal((await refresh(narrow.refresh_token)).scope, SCOPE)
+  })
+
+  test('78: of the details too a refresh may ask for some, and for nothing else', async () => {
+    const [one, two] = [
+      { type: 'accounts', number: '1' },
+      { type: 'accounts', number: '2' },
+    ]
+    const asked = { login_hint: 'asha', scope: SCOPE, authorization_details: JSON.stringify([one, two]) }
+    const { auth_req_id, requestId } = await calls.ask(client, asked)
+    await person.approve(requestId)
+    const first = (await (await calls.poll(client, auth_req_id)).json()) as Tokens
+    const wanted = (...details: object[]) => ({ authorization_details: JSON.stringify(details) })
+    for (const more of [
+      wanted({ type: 'accounts', number: '3' }),
+      wanted(),
+      { authorization_details: '{}' },
+    ]) {
+      assert.deepEqual(await errorOf(await send(first.refresh_token, more)), [
+        400,
+        'invalid_authorization_details',
+      ])
+    }
+    const narrow = await refresh(first.refresh_token, wanted({ number: '2', type: 'accounts' }))
+    assert.deepEqual((await introspect(narrow.access_token)).authorization_details, [two])
+    assert.deepEqual(decodeJwt(narrow.access_token).authorization_details, [two])
+    const whole = await refresh(narrow.refresh_token)
+    assert.deepEqual((await introspect(whole.access_token)).authorization_details, [one, two])
   })
 
   test('84: the resource is the one that all tokens are for', async () => {

@@ -58,6 +58,7 @@ async function refresh(context: CibaContext, call: ClientCall, reply: FastifyRep
     refreshToken,
     scopes,
     resources,
+    details: form.get('authorization_details'),
     form: await readTokenForm(context, call, reply),
   })
   return { ...tokenAnswer(refreshed.token), refresh_token: refreshed.refreshToken }
