@@ -45,7 +45,7 @@ and memory are read from /proc. A missed limit is told and is no failure: a benc
   dead      healthy apps while ten thousand deliveries wait for an endpoint that hangs
   page      a request on a fresh, cheap phone with a slow network, until its largest paint
   start     from the command to the ready line, and idle memory
-  alike     whether the time of an answer tells a wrong secret from an unknown app
+  alike     whether the time of an answer tells a wrong secret from an unknown app, or one user from nobody
   ciba      each step of OpenID CIBA, beside node-oidc-provider that keeps all in memory
 
   --rounds N       rounds of each bench (5; deliver, growth, dead: 3)

@@ -7,6 +7,7 @@ import { openSqlite } from '#store/sqlite.ts'
 import { insertUser } from '#users/store.ts'
 
 export interface Asker {
+  userId: string
   clientId: string
   secret: string
 }
@@ -47,7 +48,7 @@ async function addClient(tx: Parameters<typeof insertUser>[0], index: number): P
     prefix: secret.slice(0, 14),
     createdAt,
   })
-  return { clientId, secret }
+  return { userId, clientId, secret }
 }
 
 /** Clients do not ask in the order in which they were registered; keys that lie side by side would flatter the store. */
