@@ -41,7 +41,11 @@ const MAC_KEY = 'mac_key'
 /** @throws Error when the keys in force do not open this store, or must not seal just now */
 export async function unsealCheck(db: Database, vault: Vault): Promise<void> {
   vault.open(CHECK, (await readFact(db, CHECK)) ?? new Uint8Array())
-  vault.header()
+  try {
+    vault.header()
+  } catch (cause) {
+    throw new Error('Nothing may be sealed just now.', { cause })
+  }
 }
 
 /** Two processes that start together agree: the first one's facts stay. */
