@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { after, before, test } from 'node:test'
-import { createRemoteJWKSet, decodeProtectedHeader, generateKeyPair, jwtVerify, SignJWT } from 'jose'
+import { connect, type SecureVersion } from 'node:tls'
+import {
+  createRemoteJWKSet,
+  decodeJwt,
+  decodeProtectedHeader,
+  generateKeyPair,
+  jwtVerify,
+  SignJWT,
+} from 'jose'
+import { fetch as fetchBy } from 'undici'
+import { callerWith, MTLS_ENV } from '../support/certificates.ts'
 import {
   addInitiator,
   assertionFields,
@@ -15,9 +26,11 @@ import { startReceiver } from '../support/receiver.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { until } from '../support/until.ts'
 
-// The modules of the OpenID conformance suite for servers (fapi-ciba-id1-test-plan, plain_fapi, private_key_jwt), by their
-// names, each for poll and for ping. What the suite does by hand or by its approval address is done by that address here.
+// The modules of the OpenID conformance suite for servers (fapi-ciba-id1-test-plan, plain_fapi), by their names, each for
+// poll and for ping, by private_key_jwt and by mtls. What the suite does by hand or by its approval address is done by that address here.
 
+const OTHER_DN = 'CN=other,O=Northwind\\, Inc.,C=IN'
+const CALLERS = { agent: callerWith('agent'), other: callerWith('other') }
 const RESOURCE_KEY = 'cs_resource_for-tests-0123456789'
 
 let server: TestServer
@@ -26,10 +39,13 @@ let calls: ReturnType<typeof cibaCalls>
 let one: Client
 let two: Client
 let ahead = 0
+/** Where certificates are taken. */
+let mtls: string
 before(async () => {
   server = await startServer({
     now: () => Date.now() + ahead,
     env: {
+      ...MTLS_ENV,
       COUNTERSIGN_CIBA_PROFILE: 'fapi',
       COUNTERSIGN_CIBA_HOLD: '0s',
       COUNTERSIGN_CIBA_MOST_OPEN: '1000',
@@ -39,10 +55,21 @@ before(async () => {
   })
   person = await server.person({ handle: 'asha' })
   calls = cibaCalls(server.origin)
+  const found = await (await fetch(`${server.origin}/.well-known/openid-configuration`)).json()
+  mtls = new URL(
+    (found as { mtls_endpoint_aliases: Record<string, string> }).mtls_endpoint_aliases.token_endpoint ?? '',
+  ).origin
 })
 after(() => server[Symbol.asyncDispose]())
 
 type Mode = 'poll' | 'ping'
+type Auth = 'private_key_jwt' | 'mtls'
+interface Variant {
+  mode: Mode
+  auth: Auth
+  /** By which a client of mtls is known. */
+  certificate: 'agent' | 'other'
+}
 type Json = Record<string, unknown>
 type Client = Awaited<ReturnType<typeof register>>
 
@@ -50,23 +77,37 @@ const seconds = () => Math.floor((Date.now() + ahead) / 1_000)
 const BEARER = 'a-token-of-the-clients-own-0123456789'
 const unsigned = (value: Json) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-/** A client of the suite: signs by PS256, and its tokens are bound by DPoP. */
-async function register(mode: Mode, answer?: Parameters<typeof startReceiver>[0]) {
+const SUBJECTS = { agent: 'CN=agent,O=Northwind\\, Inc.,C=IN', other: OTHER_DN }
+
+/** A client of the suite: signs by PS256, and its tokens are bound to it, by DPoP or by its certificate. */
+async function register({ mode, auth, certificate }: Variant, answer?: Parameters<typeof startReceiver>[0]) {
   const receiver = await startReceiver(answer ?? ((_http, reply) => reply.writeHead(204).end()))
   const pair = await signingPair('PS256')
   const key = await proofKey()
   const { client_id } = await addInitiator(server, [person.userId], {
-    token_endpoint_auth_method: 'private_key_jwt',
     backchannel_authentication_request_signing_alg: 'PS256',
-    dpop_bound_access_tokens: true,
+    ...(auth === 'mtls'
+      ? {
+          token_endpoint_auth_method: 'tls_client_auth',
+          tls_client_auth_subject_dn: SUBJECTS[certificate],
+          tls_client_certificate_bound_access_tokens: true,
+        }
+      : { token_endpoint_auth_method: 'private_key_jwt', dpop_bound_access_tokens: true }),
     scope: 'openid accounts offline_access',
     jwks: pair.jwks,
     ...(mode === 'ping'
       ? { backchannel_token_delivery_mode: mode, backchannel_client_notification_endpoint: receiver.url }
       : {}),
   })
-  const assertion = (aud: string | string[] = server.origin) =>
-    pair.assertion(client_id, aud, { exp: seconds() + 60, iat: seconds() })
+  /** What says who it is, beside the certificate. */
+  const assertion = async (aud = server.origin): Promise<Record<string, string>> =>
+    auth === 'mtls' ? { client_id } : pair.assertion(client_id, aud, { exp: seconds() + 60, iat: seconds() })
+  const post = async (path: string, fields: Record<string, string>, headers: Record<string, string> = {}) => {
+    if (auth !== 'mtls') return calls.post(path, fields, headers)
+    const dispatcher = CALLERS[certificate]
+    const body = new URLSearchParams(fields)
+    return (await fetchBy(mtls + path, { method: 'POST', body, headers, dispatcher })) as unknown as Response
+  }
 
   /** All of a request, as it would be signed. */
   const claims = (more: Json = {}): Json => ({
@@ -83,7 +124,7 @@ async function register(mode: Mode, answer?: Parameters<typeof startReceiver>[0]
     ...more,
   })
   const send = async (request: string, more: Record<string, string> = {}) =>
-    calls.post('/bc-authorize', { request, ...(await assertion()), ...more })
+    post('/bc-authorize', { request, ...(await assertion()), ...more })
   const ask = async (more: Json = {}) => send(await pair.sign(claims(more)))
   const asked = async (more: Json = {}): Promise<Acknowledgement> => {
     const answer = await ask(more)
@@ -92,10 +133,10 @@ async function register(mode: Mode, answer?: Parameters<typeof startReceiver>[0]
     return (await answer.json()) as Acknowledgement
   }
   const redeem = async (fields: Record<string, string>, shown?: Record<string, string>) =>
-    calls.post(
+    post(
       '/token',
       { ...fields, ...(shown ?? (await assertion())) },
-      { dpop: await key.prove(`${server.origin}/token`, { iat: seconds() }) },
+      auth === 'mtls' ? {} : { dpop: await key.prove(`${server.origin}/token`, { iat: seconds() }) },
     )
   const fetchTokens = (auth_req_id: string, shown?: Record<string, string>) =>
     redeem({ grant_type: CIBA_GRANT, auth_req_id }, shown)
@@ -118,6 +159,8 @@ async function register(mode: Mode, answer?: Parameters<typeof startReceiver>[0]
   return {
     [Symbol.asyncDispose]: () => receiver[Symbol.asyncDispose](),
     mode,
+    auth,
+    post,
     client_id,
     pair,
     key,
@@ -144,40 +187,55 @@ const decide = (token: string, type: string) =>
 
 const REFUSED = [400, 'invalid_request']
 
-/** One module, for each of the modes that it applies to. */
-function module(name: string, run: () => Promise<void>, modes: readonly Mode[] = ['poll', 'ping']) {
-  for (const mode of modes) {
-    test(`fapi-ciba-id1-${name} (${mode})`, async () => {
-      one = clients.get(`${mode} 1`) ?? (await make(`${mode} 1`, mode))
-      two = clients.get(`${mode} 2`) ?? (await make(`${mode} 2`, mode))
-      await run()
-    })
+const MODES = ['poll', 'ping'] as const
+const AUTHS = ['private_key_jwt', 'mtls'] as const
+
+/** One module, for each of the variants that it applies to. */
+function module(
+  name: string,
+  run: () => Promise<void>,
+  { modes = MODES, auths = AUTHS }: { modes?: readonly Mode[]; auths?: readonly Auth[] } = {},
+) {
+  for (const auth of auths) {
+    for (const mode of modes) {
+      test(`fapi-ciba-id1-${name} (${auth}, ${mode})`, async () => {
+        one = await known({ mode, auth, certificate: 'agent' })
+        two = await known({ mode, auth, certificate: 'other' })
+        await run()
+      })
+    }
   }
 }
 const clients = new Map<string, Client>()
-async function make(name: string, mode: Mode) {
-  const made = await register(mode)
+async function known(variant: Variant) {
+  const name = Object.values(variant).join(' ')
+  const made = clients.get(name) ?? (await register(variant))
   clients.set(name, made)
   return made
 }
 after(async () => {
   for (const client of clients.values()) await client[Symbol.asyncDispose]()
+  for (const caller of Object.values(CALLERS)) await caller.close()
 })
 
-module('discovery-end-point-verification', async () => {
-  const found = (await (await fetch(`${server.origin}/.well-known/openid-configuration`)).json()) as Json
-  const list = (name: string) => found[name] as string[]
-  assert.deepEqual(list('backchannel_token_delivery_modes_supported'), ['poll', 'ping'])
-  assert.equal(found.backchannel_authentication_endpoint, `${server.origin}/bc-authorize`)
-  assert.ok(list('grant_types_supported').includes(CIBA_GRANT))
-  assert.ok(list('token_endpoint_auth_methods_supported').includes('private_key_jwt'))
-  for (const name of [
-    'backchannel_authentication_request_signing_alg_values_supported',
-    'token_endpoint_auth_signing_alg_values_supported',
-  ]) {
-    assert.deepEqual(list(name), ['PS256', 'ES256'])
-  }
-}, ['poll'])
+module(
+  'discovery-end-point-verification',
+  async () => {
+    const found = (await (await fetch(`${server.origin}/.well-known/openid-configuration`)).json()) as Json
+    const list = (name: string) => found[name] as string[]
+    assert.deepEqual(list('backchannel_token_delivery_modes_supported'), ['poll', 'ping'])
+    assert.equal(found.backchannel_authentication_endpoint, `${server.origin}/bc-authorize`)
+    assert.ok(list('grant_types_supported').includes(CIBA_GRANT))
+    assert.ok(list('token_endpoint_auth_methods_supported').includes('private_key_jwt'))
+    for (const name of [
+      'backchannel_authentication_request_signing_alg_values_supported',
+      'token_endpoint_auth_signing_alg_values_supported',
+    ]) {
+      assert.deepEqual(list(name), ['PS256', 'ES256'])
+    }
+  },
+  { modes: ['poll'], auths: ['private_key_jwt'] },
+)
 
 module('main', async () => {
   for (const client of [one, two]) {
@@ -204,7 +262,8 @@ module('main', async () => {
       await crypto.subtle.digest('SHA-256', Buffer.from(String(tokens.access_token))),
     )
     assert.equal(payload.at_hash, digest.subarray(0, 16).toString('base64url'))
-    assert.equal(tokens.token_type, 'DPoP')
+    const { cnf } = decodeJwt(String(tokens.access_token)) as { cnf: object }
+    assert.deepEqual(Object.keys(cnf), [client.auth === 'mtls' ? 'x5t#S256' : 'jkt'])
     assert.ok(String(tokens.access_token).length > 100)
     // The service that takes the token.
     const told = await calls.post(
@@ -319,7 +378,7 @@ module('ensure-backchannel-authorization-request-without-request-fails', async (
     binding_message: '1234',
     client_notification_token: BEARER,
   }
-  const answer = await calls.post('/bc-authorize', { ...fields, ...(await one.assertion()) })
+  const answer = await one.post('/bc-authorize', { ...fields, ...(await one.assertion()) })
   assert.deepEqual(await errorOf(answer), REFUSED)
 })
 
@@ -336,11 +395,11 @@ module('ensure-wrong-auth-req-id-in-token-endpoint-request', async () => {
 })
 
 module('ensure-different-client-id-and-issuer-in-backchannel-authorization-request', async () => {
-  const answer = await calls.post('/bc-authorize', {
+  const answer = await one.post('/bc-authorize', {
     request: await one.pair.sign(one.claims()),
     ...(await two.assertion()),
   })
-  assert.deepEqual(await errorOf(answer), REFUSED)
+  assert.deepEqual(await errorOf(answer), one.auth === 'mtls' ? [401, 'invalid_client'] : REFUSED)
 })
 
 module('ensure-wrong-client-id-in-backchannel-authorization-request', async () => {
@@ -354,17 +413,25 @@ module('ensure-wrong-client-id-in-token-endpoint-request', async () => {
   assert.deepEqual(await errorOf(await one.fetchTokens(auth_req_id, shown)), [401, 'invalid_client'])
 })
 
-module('ensure-without-client-assertion-in-backchannel-authorization-request-fails', async () => {
-  const request = await one.pair.sign(one.claims())
-  const answer = await calls.post('/bc-authorize', { request, client_id: one.client_id })
-  assert.deepEqual(await errorOf(answer), [401, 'invalid_client'])
-})
+module(
+  'ensure-without-client-assertion-in-backchannel-authorization-request-fails',
+  async () => {
+    const request = await one.pair.sign(one.claims())
+    const answer = await one.post('/bc-authorize', { request, client_id: one.client_id })
+    assert.deepEqual(await errorOf(answer), [401, 'invalid_client'])
+  },
+  { auths: ['private_key_jwt'] },
+)
 
-module('ensure-without-client-assertion-in-token-endpoint-fails', async () => {
-  const { auth_req_id } = await one.asked()
-  const answer = await one.fetchTokens(auth_req_id, { client_id: one.client_id })
-  assert.deepEqual(await errorOf(answer), [401, 'invalid_client'])
-})
+module(
+  'ensure-without-client-assertion-in-token-endpoint-fails',
+  async () => {
+    const { auth_req_id } = await one.asked()
+    const answer = await one.fetchTokens(auth_req_id, { client_id: one.client_id })
+    assert.deepEqual(await errorOf(answer), [401, 'invalid_client'])
+  },
+  { auths: ['private_key_jwt'] },
+)
 
 /** As the client's own, but for the algorithm. */
 async function assertionByRs256() {
@@ -372,21 +439,33 @@ async function assertionByRs256() {
   return assertionFields(await rs256({ ...own, iat: seconds(), exp: seconds() + 60 }, one.pair.jwk.kid))
 }
 const RS256_ASSERTION = 'ensure-client-assertion-signature-algorithm-in'
-module(`${RS256_ASSERTION}-backchannel-authorization-request-is-RS256-fails`, async () => {
-  const request = await one.pair.sign(one.claims())
-  const answer = await calls.post('/bc-authorize', { request, ...(await assertionByRs256()) })
-  assert.deepEqual(await errorOf(answer), [401, 'invalid_client'])
-})
-module(`${RS256_ASSERTION}-token-endpoint-request-is-RS256-fails`, async () => {
-  const { auth_req_id } = await one.asked()
-  const answer = await one.fetchTokens(auth_req_id, await assertionByRs256())
-  assert.deepEqual(await errorOf(answer), [401, 'invalid_client'])
-})
-module('ensure-client-assertion-with-iss-aud-to-token-endpoint-succeeds', async () => {
-  const asked = await one.asked()
-  await decide(asked.auth_req_id, 'allow')
-  assert.equal((await one.fetchTokens(asked.auth_req_id, await one.assertion(server.origin))).status, 200)
-})
+module(
+  `${RS256_ASSERTION}-backchannel-authorization-request-is-RS256-fails`,
+  async () => {
+    const request = await one.pair.sign(one.claims())
+    const answer = await one.post('/bc-authorize', { request, ...(await assertionByRs256()) })
+    assert.deepEqual(await errorOf(answer), [401, 'invalid_client'])
+  },
+  { auths: ['private_key_jwt'] },
+)
+module(
+  `${RS256_ASSERTION}-token-endpoint-request-is-RS256-fails`,
+  async () => {
+    const { auth_req_id } = await one.asked()
+    const answer = await one.fetchTokens(auth_req_id, await assertionByRs256())
+    assert.deepEqual(await errorOf(answer), [401, 'invalid_client'])
+  },
+  { auths: ['private_key_jwt'] },
+)
+module(
+  'ensure-client-assertion-with-iss-aud-to-token-endpoint-succeeds',
+  async () => {
+    const asked = await one.asked()
+    await decide(asked.auth_req_id, 'allow')
+    assert.equal((await one.fetchTokens(asked.auth_req_id, await one.assertion(server.origin))).status, 200)
+  },
+  { auths: ['private_key_jwt'] },
+)
 
 const ENDPOINTS: Record<string, Parameters<typeof startReceiver>[0]> = {
   'ping-backchannel-notification-endpoint-response-has-body': (_http, reply) => reply.end('{"some":"body"}'),
@@ -398,18 +477,58 @@ const ENDPOINTS: Record<string, Parameters<typeof startReceiver>[0]> = {
     reply.writeHead(301, { location: `http://${http.headers.host}/elsewhere` }).end(),
 }
 for (const [name, answer] of Object.entries(ENDPOINTS)) {
-  module(name, async () => {
-    await using client = await register('ping', answer)
-    const asked = await client.asked()
-    assert.ok((await client.finish(asked)).access_token)
-    const attempts = () =>
-      server.select(`
+  module(
+    name,
+    async () => {
+      await using client = await register({ mode: 'ping', auth: one.auth, certificate: 'agent' }, answer)
+      const asked = await client.asked()
+      assert.ok((await client.finish(asked)).access_token)
+      const attempts = () =>
+        server.select(`
         select a.state from delivery_attempts a join deliveries d on d.id = a.delivery_id
          where d.client_id = '${client.client_id}'`)
-    await until(async () => (await attempts()).every(({ state }) => state !== 'started'))
-    assert.equal((await attempts()).length, 1)
-    assert.equal(client.receiver.posts.length, 1, 'called once, and nowhere else')
-  }, ['ping'])
+      await until(async () => (await attempts()).every(({ state }) => state !== 'started'))
+      assert.equal((await attempts()).length, 1)
+      assert.equal(client.receiver.posts.length, 1, 'called once, and nowhere else')
+    },
+    { modes: ['ping'] },
+  )
+}
+
+module(
+  'ensure-mtls-holder-of-key-required',
+  async () => {
+    const { auth_req_id } = await one.asked()
+    assert.equal((await decide(auth_req_id, 'allow')).status, 200)
+    const fields = { grant_type: CIBA_GRANT, auth_req_id, client_id: one.client_id }
+    // Without a certificate, at both addresses, and with another one.
+    assert.deepEqual(await errorOf(await calls.post('/token', fields)), [401, 'invalid_client'])
+    assert.deepEqual(await errorOf(await two.post('/token', fields)), [401, 'invalid_client'])
+    for (const maxVersion of ['TLSv1', 'TLSv1.1'] as const) {
+      await assert.rejects(shake(maxVersion), { code: /TLS|PROTOCOL|RESET/ })
+    }
+    assert.match((await shake('TLSv1.2')) ?? '', /GCM|CHACHA20/)
+    assert.equal((await one.fetchTokens(auth_req_id)).status, 200)
+  },
+  { auths: ['mtls'] },
+)
+
+/** Which cipher is agreed upon by a caller that knows no later version. */
+async function shake(maxVersion: SecureVersion): Promise<string | undefined> {
+  const socket = connect({
+    port: Number(new URL(mtls).port),
+    host: 'localhost',
+    minVersion: 'TLSv1',
+    maxVersion,
+    ciphers: 'DEFAULT@SECLEVEL=0',
+    rejectUnauthorized: false,
+  })
+  try {
+    await once(socket, 'secureConnect')
+    return socket.getCipher().name
+  } finally {
+    socket.destroy()
+  }
 }
 
 module('refresh-token', async () => {
