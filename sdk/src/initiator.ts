@@ -56,6 +56,8 @@ export interface Asked {
   interval: number
   /** What a ping or push must bring. */
   notificationToken?: string | undefined
+  /** Six digits to show where the user is, who types them to approve; of an app that is registered so. */
+  matchCode?: string | undefined
   /** Countersign's own id of it, for its API and its support. */
   requestId?: string | undefined
 }
@@ -178,7 +180,7 @@ export function createInitiator({
         headers: { 'idempotency-key': idempotencyKey },
         signal,
       })
-      const { auth_req_id: authReqId, expires_in, interval = 5 } = accepted(answer).body
+      const { auth_req_id: authReqId, expires_in, interval = 5, match_code } = accepted(answer).body
       if (!isText(authReqId) || !isPositive(expires_in) || !isPositive(interval)) {
         return fail('bad_answer', 'The answer is not of CIBA Core 1.0 §7.3.')
       }
@@ -188,6 +190,7 @@ export function createInitiator({
         expiresAt: answer.sentAt + expires_in * 1_000,
         interval,
         notificationToken,
+        matchCode: isText(match_code) ? match_code : undefined,
         requestId,
       }
     },

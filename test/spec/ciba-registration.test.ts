@@ -54,11 +54,22 @@ describe('CIBA Core §4, RFC 7591: registration', () => {
   test('the command registers and links; the client can ask at once', async () => {
     const env = { ...server.storeEnv, COUNTERSIGN_DEV: '1' }
     const words = ['client', 'add', '--initiator', '--name', 'Agent', '--scope', 'openid accounts', '--json']
-    const { code, out } = await runCommand([...words, '--link', 'asha', '--link', person.userId], env)
+    const { code, out } = await runCommand(
+      [...words, '--link', 'asha', '--link', person.userId, '--match-code', '--detail-types', 'payment'],
+      env,
+    )
     assert.equal(code, 0)
     const client = JSON.parse(out)
     const calls = cibaCalls(server.origin)
-    const { requestId } = await calls.ask(client, { login_hint: 'asha', scope: 'openid accounts' })
+    const { requestId, match_code } = await calls.ask(client, {
+      login_hint: 'asha',
+      scope: 'openid accounts',
+    })
+    assert.match(match_code ?? '', /^\d{6}$/)
+    const [kept] = await server.select(
+      `select detail_types from initiators where client_id = '${client.client_id}'`,
+    )
+    assert.equal(kept?.detail_types, 'payment')
     const { timeline } = await server.requestStatus(client, requestId)
     assert.deepEqual(
       timeline.map(({ event }) => event),

@@ -19,6 +19,9 @@ test('an app for many users that its developer makes can speak CIBA, once the op
     backchannel_client_notification_endpoint: null,
     token_endpoint_auth_method: 'client_secret_basic',
     scope: 'openid',
+    authorization_details_types: [],
+    require_match_code: false,
+    backchannel_user_code_parameter: false,
   })
 })
 
@@ -65,6 +68,23 @@ test('asking for more goes back to the operator; asking for less does not', asyn
   assert.equal((await stage.card()).state, 'active')
 })
 
+test('another type of details goes back to the operator; what is not said stays as it is', async () => {
+  await using stage = await startStage()
+  const accept = () => stage.server.admin(`/v1/admin/clients/${stage.id}/state`, { state: 'active' })
+  await accept()
+  const asked = { ...POLL, authorization_details_types: ['payment'], require_match_code: true }
+  const changed = await stage.person.must<InitiatorCard>('PUT', stage.path('/ciba'), asked)
+  assert.deepEqual(changed.authorization_details_types, ['payment'])
+  assert.equal((await stage.card()).state, 'under_review')
+  await accept()
+  assert.equal((await stage.person.call('PUT', stage.path('/ciba'), POLL)).status, 200)
+  const { ciba, state } = await stage.card()
+  assert.deepEqual(
+    [ciba?.authorization_details_types, ciba?.require_match_code, state],
+    [['payment'], true, 'active'],
+  )
+})
+
 test('what makes no sense is refused with a sentence, and changes nothing', async () => {
   await using stage = await startStage()
   const before = await stage.card()
@@ -73,6 +93,7 @@ test('what makes no sense is refused with a sentence, and changes nothing', asyn
     { ...POLL, backchannel_client_notification_endpoint: 'http://127.0.0.1:9/' },
     { ...PUSH, backchannel_client_notification_endpoint: null },
     { ...POLL, scope: 'a "b"' },
+    { ...POLL, authorization_details_types: ['a b'] },
   ]) {
     const answer = await stage.person.call('PUT', stage.path('/ciba'), wrong)
     assert.equal(answer.status, 400, JSON.stringify(wrong))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { DAY, HOUR, MINUTE, SECOND } from '#base/clock.ts'
 import { verifyEvidence } from '#requests/evidence.ts'
+import { createInitiator } from '../../sdk/src/index.ts'
 import { addInitiator, cibaCalls, type TestClient } from '../support/ciba.ts'
 import type { Person } from '../support/person.ts'
 import { heldClock, startServer, type TestServer } from '../support/server.ts'
@@ -91,6 +92,14 @@ describe('the code that an app shows and its user types', () => {
     const next = await ask()
     assert.deepEqual(await type(person, next, asked.match_code), [403, 'match_code_wrong', 4])
     assert.deepEqual((await type(person, asked, asked.match_code))[1], 'request_settled')
+  })
+
+  test('12: our own library hands the code on', async () => {
+    const { person } = await stage()
+    const options = { issuer: server.origin, clientId: client.client_id, clientSecret: client.client_secret }
+    const asked = await createInitiator(options).ask({ loginHint: person.userId })
+    const typed = { requestId: asked.requestId ?? '' } as Asked
+    assert.equal(await type(person, typed, asked.matchCode ?? ''), 'taken')
   })
 
   test('7.3.7: a request with a code ends after ten minutes, whatever was asked for', async () => {
