@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { calculateJwkThumbprint, decodeJwt } from 'jose'
 import { Webhook } from 'standardwebhooks'
+import { fetch as fetchBy } from 'undici'
 import {
   type CountersignError,
   createApp,
@@ -11,6 +12,7 @@ import {
   type InitiatorOptions,
   verifyWebhook,
 } from '../../sdk/src/index.ts'
+import { callerWith, MTLS_ENV } from '../support/certificates.ts'
 import { addInitiator, signingPair, type TestClient } from '../support/ciba.ts'
 import type { Person } from '../support/person.ts'
 import { startReceiver } from '../support/receiver.ts'
@@ -105,6 +107,27 @@ describe('createInitiator', () => {
       await person.approve(asked.requestId ?? '')
       assert.equal((await signing.wait(asked)).claims?.sub, person.userId)
     }
+  })
+
+  test('by a certificate: a fetch that shows one, at the addresses that take them', async () => {
+    await using mtls = await startServer({ env: MTLS_ENV })
+    const asha = await mtls.person({ handle: 'asha' })
+    const { client_id } = await addInitiator(mtls, [asha.userId], {
+      token_endpoint_auth_method: 'tls_client_auth',
+      tls_client_auth_san_dns: 'agent.example.com',
+      tls_client_certificate_bound_access_tokens: true,
+    })
+    const dispatcher = callerWith('agent')
+    const northwind = createInitiator({
+      issuer: mtls.origin,
+      clientId: client_id,
+      fetch: (url, init) => fetchBy(url, { ...init, dispatcher } as object) as unknown as Promise<Response>,
+    })
+    const asked = await northwind.ask({ loginHint: 'asha' })
+    await asha.approve(asked.requestId ?? '')
+    const { accessToken } = await northwind.wait(asked)
+    assert.deepEqual(Object.keys(decodeJwt(accessToken).cnf as object), ['x5t#S256'])
+    await dispatcher.close()
   })
 
   test('dpopFetch: on a server of the FAPI profile, tokens bound to a key; refreshed, introspected, told a nonce', async () => {
