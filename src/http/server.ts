@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -10,6 +10,7 @@ import Fastify, {
 } from 'fastify'
 import type { Log } from '#base/log.ts'
 import { sendProblem, troubleOf } from './errors.ts'
+import { validatorCompiler } from './validate.ts'
 
 export type Server = FastifyInstance<
   RawServerDefault,
@@ -52,7 +53,7 @@ export function createServer({ log, trustProxy, onBadUrl }: ServerOptions): Serv
       }
     },
   }).withTypeProvider<TypeBoxTypeProvider>() as Server
-  server.setValidatorCompiler(TypeBoxValidatorCompiler)
+  server.setValidatorCompiler(validatorCompiler)
 
   // A body that is empty is no body; whether one is needed is for the route to say.
   server.removeContentTypeParser(['application/json', 'text/plain'])
