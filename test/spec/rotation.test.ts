@@ -56,6 +56,7 @@ describe('a change of the master key', { concurrency: true }, () => {
         const id = await server.openRequest(client)
         assert.equal((await asker.approve(id)).status, 200)
         approved.push(id)
+        await pause(50)
       }
     })
     const run = await rotate(server)
