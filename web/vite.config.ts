@@ -24,7 +24,7 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             { name: 'early', test: /\/web\/approve\/early\.ts$/, priority: 1 },
-            { name: 'first', test: /\/web\/approve\/(inbox|request|authorize|sign-in)\.tsx$/ },
+            { name: 'first', test: /\/web\/approve\/(inbox|request|sign-in)\.tsx$/ },
           ],
         },
         entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),

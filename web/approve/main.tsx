@@ -4,18 +4,18 @@ import { LocationProvider, Route, Router } from 'preact-iso/router'
 import { arrived } from '../ui/api.ts'
 import { goTo, safePath } from '../ui/navigate.ts'
 import { moreTexts } from '../ui/text.ts'
-import { AuthorizePage } from './authorize.tsx'
 import { isInLanguage, opened } from './early.ts'
-import { HistoryPage } from './history.tsx'
 import { InboxPage } from './inbox.tsx'
 import { NotFoundPage } from './not-found.tsx'
 import { RequestPage } from './request.tsx'
 import { SignInPage } from './sign-in.tsx'
 import { reviewEarly } from './take-review.ts'
-import { TokensPage } from './tokens.tsx'
 
 // The first load is for reading and deciding, on a cheap phone; these pages are opened seldom, and fetched then.
 const later = <P,>(load: () => Promise<P>) => lazy(async () => (await Promise.all([load(), moreTexts()]))[0])
+const AuthorizePage = later(() => import('./authorize.tsx').then((page) => page.AuthorizePage))
+const HistoryPage = later(() => import('./history.tsx').then((page) => page.HistoryPage))
+const TokensPage = later(() => import('./tokens.tsx').then((page) => page.TokensPage))
 const EnrolPage = later(() => import('./enrol.tsx').then((page) => page.EnrolPage))
 const RecoverPage = later(() => import('./recover.tsx').then((page) => page.RecoverPage))
 const SecurityPage = later(() => import('./security.tsx').then((page) => page.SecurityPage))

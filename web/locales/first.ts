@@ -11,7 +11,6 @@ const FIRST = new Set([
   'status',
   'passkey',
   'signIn',
-  'authorize',
   'inbox',
   'request',
   'scope',
@@ -24,8 +23,6 @@ const FIRST = new Set([
   'revoke',
   'timeline',
   'event',
-  'tokens',
-  'history',
   'notFound',
 ])
 
