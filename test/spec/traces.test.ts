@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { isEmbedded } from '../support/engine.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { startOtlpReceiver } from '../support/otlp.ts'
 import { freePort, READY, startProcess } from '../support/process.ts'
@@ -140,29 +141,32 @@ test('without the setting nothing is kept or sent', async () => {
     assert.deepEqual(await server.select(`select id from ${table} where trace is not null`), [], table)
 })
 
-test('what traces need is loaded with the setting alone', async () => {
-  const spy = `import { registerHooks } from 'node:module'
+// The store has nothing to do with it: once is enough.
+if (isEmbedded()) {
+  test('what traces need is loaded with the setting alone', async () => {
+    const spy = `import { registerHooks } from 'node:module'
     registerHooks({ resolve(name, context, next) {
       const found = next(name, context)
       const [, part] = /@opentelemetry\\/([\\w-]+)/.exec(found.url) ?? []
       if (part) console.error('LOADED ' + part)
       return found
     } })`
-  const loaded = async (env: Record<string, string>) => {
-    await using folder = await temporaryFolder('traces')
-    const hook = `--import=data:text/javascript,${encodeURIComponent(spy)}`
-    await using server = startProcess({
-      data: folder.path,
-      port: await freePort(),
-      env: { ...env, NODE_OPTIONS: hook },
-    })
-    await server.says(READY)
-    return new Set(server.output().match(/(?<=LOADED )\S+/g))
-  }
-  // The metrics' library knows the interface, which does nothing by itself.
-  assert.deepEqual([...(await loaded({}))], ['api'])
-  assert.ok((await loaded({ COUNTERSIGN_OTLP_URL: 'http://127.0.0.1:9/v1/traces' })).has('sdk-trace'))
-})
+    const loaded = async (env: Record<string, string>) => {
+      await using folder = await temporaryFolder('traces')
+      const hook = `--import=data:text/javascript,${encodeURIComponent(spy)}`
+      await using server = startProcess({
+        data: folder.path,
+        port: await freePort(),
+        env: { ...env, NODE_OPTIONS: hook },
+      })
+      await server.says(READY)
+      return new Set(server.output().match(/(?<=LOADED )\S+/g))
+    }
+    // The metrics' library knows the interface, which does nothing by itself.
+    assert.deepEqual([...(await loaded({}))], ['api'])
+    assert.ok((await loaded({ COUNTERSIGN_OTLP_URL: 'http://127.0.0.1:9/v1/traces' })).has('sdk-trace'))
+  })
+}
 
 test('a collector that is away holds nothing up', async () => {
   await using receiver = await startReceiver()
