@@ -329,7 +329,8 @@ test('what would be too much for one person waits, without asking Meta, and then
   await asha.approve(id)
   const waiting = () => stage.select("select due_at, attempt from outbox where kind = 'notify'")
   await until(
-    async () => Number((await waiting())[0]?.attempt) === 1 && Number((await waiting())[0]?.due_at) > clock.now(),
+    async () =>
+      Number((await waiting())[0]?.attempt) === 1 && Number((await waiting())[0]?.due_at) > clock.now(),
   )
   assert.equal(whatsapp.calls.filter(({ url }) => url.endsWith('/messages')).length, 2)
   clock.forward(10_000)
