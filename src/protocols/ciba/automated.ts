@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { playByHandle } from '#requests/simulate.ts'
+import type { CibaContext } from './context.ts'
 import { CibaRefusal, invalidRequest } from './errors.ts'
-import type { CibaContext } from './routes.ts'
 
 const OUTCOMES: Record<string, 'approve' | 'reject'> = { allow: 'approve', deny: 'reject' }
 

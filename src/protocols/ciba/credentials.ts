@@ -2,9 +2,9 @@ import type { FastifyRequest } from 'fastify'
 import { Refusal } from '#base/errors.ts'
 import type { Credentials } from '#clients/credentials.ts'
 import { CertificateRefused, certificateOf, type ShownCertificate } from '#http/certificates.ts'
+import type { CibaContext } from './context.ts'
 import { invalidRequest } from './errors.ts'
 import type { Parameters } from './form.ts'
-import type { CibaContext } from './routes.ts'
 
 /** RFC 7523 §2.2. */
 const BY_JWT = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'

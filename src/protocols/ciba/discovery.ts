@@ -4,7 +4,7 @@ import { PROOF_ALGS } from '#clients/proofs.ts'
 import type { Server } from '#http/server.ts'
 import { ACR } from '#tokens/id-token.ts'
 import { MOST_CACHE_S } from '#tokens/keys.ts'
-import type { CibaContext } from './routes.ts'
+import type { CibaContext } from './context.ts'
 import { CIBA_GRANT, REFRESH_GRANT } from './token.ts'
 
 /** What this server can do (OpenID Connect Discovery 1.0 §4, RFC 8414 §3), and the keys that its tokens are signed with. */

@@ -2,16 +2,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Refusal } from '#base/errors.ts'
 import type { Log } from '#base/log.ts'
 import { hashSecret, sameHash } from '#base/secrets.ts'
-import { authenticateInitiator, type CredentialsContext } from '#clients/credentials.ts'
-import type { HintTokens } from '#clients/hint-tokens.ts'
-import type { Profile } from '#clients/profile.ts'
-import type { Proofs } from '#clients/proofs.ts'
-import type { CertificateRule, ShownCertificate } from '#http/certificates.ts'
+import { authenticateInitiator } from '#clients/credentials.ts'
+import type { ShownCertificate } from '#http/certificates.ts'
 import { troubleOf } from '#http/errors.ts'
 import type { Server } from '#http/server.ts'
-import type { CollectContext } from '#requests/collect.ts'
 import { automatedRoute } from './automated.ts'
 import { backchannelRoute } from './backchannel.ts'
+import type { CibaContext, ClientRoute } from './context.ts'
 import { originsOf, readCredentials, shownCertificate } from './credentials.ts'
 import { discoveryRoutes } from './discovery.ts'
 import { CibaRefusal, cibaError } from './errors.ts'
@@ -19,33 +16,6 @@ import { type Parameters, readForm } from './form.ts'
 import { requireProfile } from './profile.ts'
 import { tokenRoute } from './token.ts'
 import { tokenStateRoutes } from './token-state.ts'
-
-export interface CibaContext extends CollectContext, CredentialsContext {
-  log: Log
-  /** How long a poll may be held, in milliseconds. */
-  holdMs: number
-  /** Undefined where no issuer of them is registered. */
-  hintTokens: HintTokens | undefined
-  profile: Profile
-  /** Nothing on this server is real. */
-  isDev: boolean
-  proofs: Proofs
-  /** How certificates of clients come here; undefined where none can. */
-  certificates: (CertificateRule & { origin: string | undefined }) | undefined
-  /** Of the key by which the service that takes tokens asks about them, if it has one. */
-  resourceKeyHash: Uint8Array | undefined
-  /** Count one call, and refuse it when there were too many. */
-  limitInitiator: (clientId: string) => void
-  limitAddress: (address: string) => void
-}
-
-/** A call of an initiator that has shown who it is. */
-export interface ClientCall extends Awaited<ReturnType<typeof authenticateInitiator>> {
-  http: FastifyRequest
-  form: Parameters
-  /** What it has shown by TLS, whether or not it authenticates by it. */
-  certificate: ShownCertificate | undefined
-}
 
 /** Longest body: a signed request with its details is a few thousand bytes. */
 const BODY_LIMIT = 64 * 1024
@@ -64,11 +34,7 @@ export async function cibaRoutes(server: Server, context: CibaContext) {
     scope.setErrorHandler((error, http, reply) => answer(error, http, reply, context.log))
 
     /** A POST of a client that authenticates; a browser that comes there is told so. */
-    const clientRoute = (
-      url: string,
-      respond: (call: ClientCall, reply: FastifyReply) => Promise<object>,
-      toResource?: (form: Parameters) => Promise<object>,
-    ) => {
+    const clientRoute: ClientRoute = (url, respond, toResource) => {
       scope.post(url, async (http, reply) => {
         const form = readForm(http)
         if (toResource && isResource(context, http)) return toResource(form)
@@ -89,13 +55,6 @@ export async function cibaRoutes(server: Server, context: CibaContext) {
     if (context.isDev) automatedRoute(scope, context)
   })
 }
-
-export type ClientRoute = (
-  url: string,
-  respond: (call: ClientCall, reply: FastifyReply) => Promise<object>,
-  /** What is told to the service that takes tokens, where it may call too (RFC 7662 §2.1). */
-  toResource?: (form: Parameters) => Promise<object>,
-) => void
 
 function isResource({ resourceKeyHash }: CibaContext, { headers }: FastifyRequest): boolean {
   const [scheme, key = ''] = (headers.authorization ?? '').split(' ')

@@ -2,9 +2,9 @@ import type { FastifyReply } from 'fastify'
 import { certificateThumbprint } from '#clients/certificates.ts'
 import { ProofRefused } from '#clients/proofs.ts'
 import type { Confirmation, TokenForm } from '#tokens/issue.ts'
+import type { CibaContext, ClientCall } from './context.ts'
 import { originsOf } from './credentials.ts'
 import { CibaRefusal, invalidRequest } from './errors.ts'
-import type { CibaContext, ClientCall } from './routes.ts'
 
 /**
  * Reads the proof that a call carries, if it does (RFC 9449 §4.3). Whoever sends one is told the nonce of the next.

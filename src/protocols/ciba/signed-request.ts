@@ -1,9 +1,9 @@
 import { HOUR } from '#base/clock.ts'
 import { JwtRefused } from '#clients/client-keys.ts'
+import type { CibaContext, ClientCall } from './context.ts'
 import { CREDENTIAL_PARAMETERS } from './credentials.ts'
 import { invalidRequest } from './errors.ts'
 import type { Parameters } from './form.ts'
-import type { CibaContext, ClientCall } from './routes.ts'
 
 /** The longest that a signed request may be good (FAPI-CIBA §5.2.2). */
 const LONGEST_MS = HOUR

@@ -1,9 +1,9 @@
 import { endGranted, giveBackToken } from '#requests/revoke.ts'
 import { type TokenClaims, tokenTypeOf } from '#tokens/issue.ts'
 import { activeToken, familyOf } from '#tokens/revoke.ts'
+import type { CibaContext, ClientCall, ClientRoute } from './context.ts'
 import { invalidRequest } from './errors.ts'
 import type { Parameters } from './form.ts'
-import type { CibaContext, ClientCall, ClientRoute } from './routes.ts'
 
 /** Introspection (RFC 7662) and revocation (RFC 7009) of a client's own tokens; of others' nothing is told or done. */
 export function tokenStateRoutes(clientRoute: ClientRoute, context: CibaContext) {
