@@ -43,6 +43,9 @@ export async function startPostgres({ flags = [] }: { flags?: string[] } = {}) {
   }
 }
 
+/** Databases that this process has made in the shared server, whoever asked for them. */
+let borrowed = 0
+
 /** The one that all files of a test run share, each in databases of its own; or, where a file runs alone, one of its own. */
 export async function borrowPostgres(): Promise<
   AsyncDisposable & { /** An empty database of its own. */ database(): Promise<string> }
@@ -50,11 +53,10 @@ export async function borrowPostgres(): Promise<
   const url = process.env[SHARED_POSTGRES]
   if (!url) return startPostgres()
   const shared = postgres(url, { max: 1, onnotice: () => {} })
-  let made = 0
   return {
     async database() {
-      made += 1
-      const name = `t${process.pid}_${made}`
+      borrowed += 1
+      const name = `t${process.pid}_${borrowed}`
       await shared.unsafe(`create database ${name}`)
       return Object.assign(new URL(url), { pathname: name }).href
     },
