@@ -97,7 +97,7 @@ export function createInitiator({
   const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init))
   const issuer = secureUrl(options.issuer, 'issuer')
   if (clientSecret ? key : options.signsRequests && !key) {
-    fail('misuse', 'Give a clientSecret or a key; to sign requests, a key.')
+    fail('misuse', 'Give a clientSecret or a key; to sign, a key.')
   }
 
   let found: Promise<Record<string, unknown>> | undefined
@@ -166,7 +166,7 @@ export function createInitiator({
      */
     async ask(ask: Ask, { signal, idempotencyKey = randomText() }: AskOptions = {}): Promise<Asked> {
       if ([ask.loginHint, ask.idTokenHint, ask.loginHintToken].filter(Boolean).length !== 1) {
-        fail('misuse', 'Give one of loginHint, idTokenHint, loginHintToken.')
+        fail('misuse', 'Give one login hint.')
       }
       const notificationToken = mode === 'poll' ? undefined : randomText()
       const fields = {
@@ -182,7 +182,7 @@ export function createInitiator({
       })
       const { auth_req_id: authReqId, expires_in, interval = 5, match_code } = accepted(answer).body
       if (!isText(authReqId) || !isPositive(expires_in) || !isPositive(interval)) {
-        return fail('bad_answer', 'The answer is not of CIBA Core 1.0 §7.3.')
+        return fail('bad_answer', 'This is no answer of CIBA.')
       }
       const requestId = /\/v1\/requests\/(\w+)$/.exec(answer.location)?.[1]
       return {
