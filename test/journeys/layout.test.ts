@@ -108,6 +108,7 @@ test('from the inbox to the revoked token, nothing needs a pointer', async () =>
   await page.getByRole('dialog').waitFor({ state: 'detached' })
   await focusComesTo(page, 'Revoke')
   await page.keyboard.press('Enter')
+  await page.getByRole('dialog').waitFor()
   await tabTo(page, 'Revoke access')
   await page.keyboard.press('Enter')
   await page.getByText('It was revoked and no longer works.').waitFor()

@@ -31,7 +31,7 @@ export async function startReceiver(
     port,
     posts,
     /** Waits until so many posts have come. */
-    async received(count: number, timeoutMs = 5_000): Promise<Received[]> {
+    async received(count: number, timeoutMs = 15_000): Promise<Received[]> {
       const until = performance.now() + timeoutMs
       while (posts.length < count) {
         const left = until - performance.now()
