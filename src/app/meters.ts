@@ -23,36 +23,27 @@ export function createMeters() {
     labelNames: ['version', 'runtime', 'engine'],
     registers,
   })
-  const opened = new Counter({
-    name: 'countersign_requests_opened_total',
-    help: 'Token requests opened.',
-    labelNames: ['protocol'],
-    registers,
-  })
-  const settled = new Counter({
-    name: 'countersign_requests_settled_total',
-    help: 'Token requests that ended, by how.',
-    labelNames: ['protocol', 'state'],
-    registers,
-  })
-  const notices = new Counter({
-    name: 'countersign_notices_total',
-    help: 'How far messages to users came.',
-    labelNames: ['channel', 'status'],
-    registers,
-  })
-  const attempts = new Counter({
-    name: 'countersign_delivery_attempts_total',
-    help: 'POSTs to endpoints of clients, by the class of the answer or of the failure.',
-    labelNames: ['class'],
-    registers,
-  })
-  const deliveries = new Counter({
-    name: 'countersign_deliveries_settled_total',
-    help: 'Deliveries that ended, by what was delivered and how it ended.',
-    labelNames: ['kind', 'state'],
-    registers,
-  })
+  const counter = (name: string, help: string, ...labelNames: string[]) =>
+    new Counter({ name, help, labelNames, registers })
+  const opened = counter('countersign_requests_opened_total', 'Token requests opened.', 'protocol')
+  const settled = counter(
+    'countersign_requests_settled_total',
+    'Token requests that ended, by how.',
+    'protocol',
+    'state',
+  )
+  const notices = counter('countersign_notices_total', 'How far messages to users came.', 'channel', 'status')
+  const attempts = counter(
+    'countersign_delivery_attempts_total',
+    'POSTs to endpoints of clients, by the class of the answer or of the failure.',
+    'class',
+  )
+  const deliveries = counter(
+    'countersign_deliveries_settled_total',
+    'Deliveries that ended, by what was delivered and how it ended.',
+    'kind',
+    'state',
+  )
   const handedOver = new Histogram({
     name: 'countersign_token_delivery_seconds',
     help: 'From the approval to the 2xx of the endpoint that took the token.',
@@ -72,17 +63,15 @@ export function createMeters() {
     buckets: [0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
     registers,
   })
-  const storeAway = new Counter({
-    name: 'countersign_store_unavailable_total',
-    help: 'Calls of the store that failed because it was away, full or locked.',
-    registers,
-  })
-  const answers = new Counter({
-    name: 'countersign_http_responses_total',
-    help: 'Answers to HTTP calls, by the class of their status.',
-    labelNames: ['status'],
-    registers,
-  })
+  const storeAway = counter(
+    'countersign_store_unavailable_total',
+    'Calls of the store that failed because it was away, full or locked.',
+  )
+  const answers = counter(
+    'countersign_http_responses_total',
+    'Answers to HTTP calls, by the class of their status.',
+    'status',
+  )
 
   const openedBy = bound((protocol) => opened.labels(protocol))
   const settledBy = bound((protocol, state) => settled.labels(protocol, state))
