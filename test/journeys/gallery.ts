@@ -3,20 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { startBrowser } from '../support/browser.ts'
 import { startStage } from './stage.ts'
-import {
-  alertStates,
-  askedStates,
-  doorStates,
-  endStates,
-  type Look,
-  linkStates,
-  operatorStates,
-  pageStates,
-  requestStates,
-  TOLERATED,
-  troubleStates,
-  WHOLE,
-} from './states.ts'
+import { type Look, TOLERATED, VISITS, WHOLE } from './states.ts'
 
 const FOLDER = new URL('../../gallery/', import.meta.url)
 const WIDTHS = [320, 1280]
@@ -28,22 +15,11 @@ const browser = await startBrowser()
 const found = new Map<string, string[]>()
 
 for (const locale of ['en-IN', 'hi-IN']) {
-  for (const visit of [
-    requestStates,
-    askedStates,
-    endStates,
-    troubleStates,
-    pageStates,
-    alertStates,
-    linkStates,
-    operatorStates,
-    doorStates,
-  ]) {
+  for (const visit of VISITS) {
     test(`${visit.name}, ${locale}`, async () => {
       const device = { locale, tolerates: TOLERATED }
       await using stage = await startStage(browser, { env: WHOLE, device })
-      if (visit === doorStates) await doorStates(stage, takerOf(locale), device)
-      else await visit(stage, takerOf(locale))
+      await visit(stage, takerOf(locale), device)
       await writeFile(new URL('index.html', FOLDER), index())
     })
   }

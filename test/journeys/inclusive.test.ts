@@ -5,37 +5,14 @@ import { accessible } from '../support/axe.ts'
 import { startBrowser } from '../support/browser.ts'
 import { fits } from './fits.ts'
 import { approveButton, headed, read, startStage } from './stage.ts'
-import {
-  alertStates,
-  askedStates,
-  doorStates,
-  endStates,
-  linkStates,
-  operatorStates,
-  pageStates,
-  requestStates,
-  TOLERATED,
-  troubleStates,
-  WHOLE,
-} from './states.ts'
+import { TOLERATED, VISITS, WHOLE } from './states.ts'
 
 const { default: en } = await import(new URL('../../web/locales/en.ts', import.meta.url).href)
 const browser = await startBrowser()
 
-const groups = {
-  requestStates,
-  askedStates,
-  endStates,
-  troubleStates,
-  pageStates,
-  alertStates,
-  linkStates,
-  operatorStates,
-  doorStates,
-}
-for (const [group, visit] of Object.entries(groups)) {
+for (const visit of VISITS) {
   // All in one visit, since the way through all states is what takes long.
-  test(`axe finds nothing in any state; longer, accented and wider spaced texts are whole: ${group}`, async () => {
+  test(`axe finds nothing in any state; longer, accented and wider spaced texts are whole: ${visit.name}`, async () => {
     const device = { width: 320, tolerates: TOLERATED }
     await using stage = await startStage(browser, { env: WHOLE, device })
     await longer(stage.device.page)

@@ -33,7 +33,7 @@ export const TOLERATED =
   /^console: Failed to load resource.*(404.*\/nowhere|ERR_INTERNET_DISCONNECTED|ERR_FAILED)|ERR_INTERNET_DISCONNECTED/
 
 /** Every state of a request, from the empty inbox to all the ways it can end. */
-export async function requestStates(stage: Stage, look: Look) {
+async function requestStates(stage: Stage, look: Look) {
   const { device } = stage
   const { page, open } = device
   await look(page, 'inbox, empty')
@@ -73,7 +73,7 @@ export async function requestStates(stage: Stage, look: Look) {
 }
 
 /** What an app that asks many users may ask, as it is read and decided. The stage speaks the words of `WORDED`. */
-export async function askedStates(stage: Stage, look: Look) {
+async function askedStates(stage: Stage, look: Look) {
   const { device } = stage
   const app = await linkedApp(stage)
   const { requestId } = await app.ask({
@@ -109,7 +109,7 @@ export async function askedStates(stage: Stage, look: Look) {
 }
 
 /** What an app that asked for a moment leaves behind, and a request of somebody who was away. */
-export async function endStates(stage: Stage, look: Look) {
+async function endStates(stage: Stage, look: Look) {
   const { device } = stage
   const app = await linkedApp(stage)
   const { requestId } = await app.ask({ requested_expiry: '1' })
@@ -128,7 +128,7 @@ export async function endStates(stage: Stage, look: Look) {
 }
 
 /** All that the page of alerts can say of a device, and of a phone. */
-export async function alertStates(stage: Stage, look: Look) {
+async function alertStates(stage: Stage, look: Look) {
   await using push = await startPushService()
   const { device, server } = stage
   const { page, context } = device
@@ -186,7 +186,7 @@ export async function alertStates(stage: Stage, look: Look) {
 }
 
 /** Linking an app, and what is linked. */
-export async function linkStates(stage: Stage, look: Look) {
+async function linkStates(stage: Stage, look: Look) {
   const { device, server } = stage
   const { page, open } = device
   const client = await addInitiator(server, [], {
@@ -223,7 +223,7 @@ export async function linkStates(stage: Stage, look: Look) {
 }
 
 /** What an operator sees. */
-export async function operatorStates(stage: Stage, look: Look) {
+async function operatorStates(stage: Stage, look: Look) {
   const { device, server, userId } = stage
   const { page, open } = device
   await open('/operator')
@@ -258,7 +258,7 @@ export async function operatorStates(stage: Stage, look: Look) {
 }
 
 /** What goes wrong around a request. */
-export async function troubleStates(stage: Stage, look: Look) {
+async function troubleStates(stage: Stage, look: Look) {
   const { device } = stage
   const { page, context } = device
   const id = await stage.ask(REASON)
@@ -292,7 +292,7 @@ export async function troubleStates(stage: Stage, look: Look) {
 }
 
 /** The pages around it. */
-export async function pageStates(stage: Stage, look: Look) {
+async function pageStates(stage: Stage, look: Look) {
   const { page, open } = stage.device
   await show(stage.device, await stage.ask(REASON))
   await page.locator('.decide .primary[aria-disabled="false"]').click()
@@ -316,7 +316,7 @@ export async function pageStates(stage: Stage, look: Look) {
 }
 
 /** For whoever is not signed in. */
-export async function doorStates(stage: Stage, look: Look, more: Parameters<Stage['newDevice']>[0] = {}) {
+async function doorStates(stage: Stage, look: Look, more: Parameters<Stage['newDevice']>[0] = {}) {
   const stranger = await stage.newDevice({ ...more, tolerates: TOLERATED })
   const { enrolment_url } = await stage.server.addUser({ name: 'Asha Rao' })
   for (const [address, mark] of [
@@ -338,3 +338,20 @@ async function show(device: Device, id: string) {
   await device.open(`/r/${id}`)
   await device.page.locator('.decide').waitFor()
 }
+
+/** All states, in visits that each begin with a stage of their own. */
+export const VISITS: readonly ((
+  stage: Stage,
+  look: Look,
+  device?: Parameters<typeof doorStates>[2],
+) => Promise<void>)[] = [
+  requestStates,
+  askedStates,
+  endStates,
+  troubleStates,
+  pageStates,
+  alertStates,
+  linkStates,
+  operatorStates,
+  doorStates,
+]
