@@ -365,6 +365,7 @@ const InitiatorCard = of<contract.InitiatorCard>()(
       backchannel_user_code_parameter: Type.Boolean({
         description: 'It sends the secret code that a user has set',
       }),
+      profile: oneOf('core', 'fapi'),
     },
     { description: 'Names of CIBA Core 1.0 §4 and RFC 7591 §2.' },
   ),

@@ -51,6 +51,7 @@ const NewClient = Type.Object({
   authorization_details_types: Type.Optional(DetailTypes),
   require_match_code: Type.Optional(Type.Boolean()),
   backchannel_user_code_parameter: Type.Optional(Type.Boolean()),
+  profile: Type.Optional(Type.String({ maxLength: 10 })),
   links: Type.Optional(Type.Array(Printable(100), { maxItems: 100 })),
 })
 
@@ -194,6 +195,7 @@ const OF_INITIATORS = [
   'authorization_details_types',
   'require_match_code',
   'backchannel_user_code_parameter',
+  'profile',
   'links',
 ] as const
 
@@ -224,6 +226,7 @@ const initiatorForm = async (
   detailTypes: body.authorization_details_types,
   requiresMatchCode: body.require_match_code,
   takesUserCode: body.backchannel_user_code_parameter,
+  profile: body.profile,
   links: await Promise.all((body.links ?? []).map(async (user) => (await findUser(context, user)).id)),
 })
 

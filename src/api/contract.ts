@@ -301,6 +301,8 @@ export interface InitiatorCard {
   require_match_code: boolean
   /** It sends the secret code that a user has set. */
   backchannel_user_code_parameter: boolean
+  /** The rules that it is held to, whatever the server's are. */
+  profile: 'core' | 'fapi'
 }
 
 export interface NewApp {

@@ -90,4 +90,5 @@ export const initiatorCard = (initiator: Omit<Initiator, 'clientId'>): Initiator
   authorization_details_types: scopeList(initiator.detailTypes),
   require_match_code: initiator.requiresMatchCode === 1,
   backchannel_user_code_parameter: initiator.takesUserCode === 1,
+  profile: initiator.profile,
 })

@@ -17,6 +17,8 @@ import {
   type DeliveryMode,
   type Initiator,
   insertInitiator,
+  PROFILES,
+  type Profile,
   submitForReview,
   TOKEN_FORMATS,
   type TokenFormat,
@@ -50,6 +52,8 @@ export interface InitiatorForm {
   requiresMatchCode?: boolean | undefined
   /** It sends the secret code that a user has set. */
   takesUserCode?: boolean | undefined
+  /** The rules that it is held to, whatever the server's are; `core` if not said. */
+  profile?: string | undefined
   /** Id of the developer whose app it is. */
   userId?: string | undefined
   /** Ids of users who have linked it already. */
@@ -109,6 +113,7 @@ const keptOf = (known: Initiator | undefined) =>
     detailTypes: scopeList(known.detailTypes),
     requiresMatchCode: known.requiresMatchCode === 1,
     takesUserCode: known.takesUserCode === 1,
+    profile: known.profile,
   }
 
 /** What its developer confirms by passkey: pushed results go there. */
@@ -145,7 +150,7 @@ const has = (before = '', after = '') => scopeList(after).some((each) => !scopeL
 
 function checkMetadata(
   form: InitiatorForm,
-  { urlPolicy: policy, profile }: ClientsContext,
+  { urlPolicy: policy, profile: server }: ClientsContext,
 ): Omit<Initiator, 'clientId'> {
   const {
     deliveryMode = 'poll',
@@ -159,6 +164,7 @@ function checkMetadata(
     boundBy = null,
     scope = 'openid',
     detailTypes = [],
+    profile = 'core',
   } = form
   if (!isOneOf(DELIVERY_MODES, deliveryMode)) {
     return refuse(`The delivery mode must be one of ${DELIVERY_MODES.join(', ')}.`)
@@ -199,6 +205,9 @@ function checkMetadata(
   if (!isOneOf(TOKEN_FORMATS, tokenFormat)) {
     return refuse(`The format of access tokens must be one of ${TOKEN_FORMATS.join(', ')}.`)
   }
+  if (!isOneOf(PROFILES, profile)) {
+    return refuse(`The profile must be one of ${PROFILES.join(', ')}.`)
+  }
   if (
     detailTypes.length > 0 &&
     !(isScopeList(detailTypes.join(' ')) && detailTypes.every((each) => /^\S+$/.test(each)))
@@ -220,8 +229,9 @@ function checkMetadata(
     detailTypes: detailTypes.join(' '),
     requiresMatchCode: form.requiresMatchCode ? 1 : 0,
     takesUserCode: form.takesUserCode ? 1 : 0,
+    profile: profile as Profile,
   }
-  const fault = faultUnder(profile, metadata)
+  const fault = faultUnder(server, metadata)
   return fault === undefined ? metadata : refuse(fault)
 }
 

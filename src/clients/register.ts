@@ -7,16 +7,15 @@ import { hashSecret, newSecret } from '#base/secrets.ts'
 import { parseOutboundUrl, type UrlPolicy } from '#outbound/url.ts'
 import type { Database, Transaction } from '#store/database.ts'
 import { readEncryptionKey } from './encryption.ts'
-import type { Profile } from './profile.ts'
 import { addSigningSecret } from './signing.ts'
-import { type Client, insertClient, insertSecret, type Outcome } from './store.ts'
+import { type Client, insertClient, insertSecret, type Outcome, type Profile } from './store.ts'
 
 export interface ClientsContext {
   db: Database
   now: Clock
   vault: Vault
   urlPolicy: UrlPolicy
-  /** Which rules initiators must keep. */
+  /** Which rules all initiators must keep. */
   profile: Profile
 }
 

@@ -417,6 +417,10 @@ export type AuthMethod = (typeof AUTH_METHODS)[number]
 export const TOKEN_FORMATS = ['jwt', 'opaque'] as const
 export type TokenFormat = (typeof TOKEN_FORMATS)[number]
 
+/** Which rules are kept: those of CIBA Core 1.0, or those of FAPI-CIBA too. */
+export const PROFILES = ['core', 'fapi'] as const
+export type Profile = (typeof PROFILES)[number]
+
 export interface Initiator {
   clientId: string
   deliveryMode: DeliveryMode
@@ -443,15 +447,19 @@ export interface Initiator {
   requiresMatchCode: number
   /** 1: it sends the secret code that a user has set, where the server wants it (CIBA Core 1.0 §4). */
   takesUserCode: number
+  /** The rules that it wants to be held to, whatever the server's are. */
+  profile: Profile
 }
 
 export const insertInitiator = (tx: Transaction, each: Initiator) =>
   tx.run(sql`
     insert into initiators (client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, tls_subject,
-                            request_alg, scopes, detail_types, requires_match_code, takes_user_code, token_format, bound_by)
+                            request_alg, scopes, detail_types, requires_match_code, takes_user_code, token_format, bound_by,
+                            profile)
     values (${each.clientId}, ${each.deliveryMode}, ${each.notificationUrl}, ${each.authMethod}, ${each.jwks},
             ${each.jwksUrl}, ${each.tlsSubject}, ${each.requestAlg}, ${each.scopes}, ${each.detailTypes},
-            ${each.requiresMatchCode}, ${each.takesUserCode}, ${each.tokenFormat}, ${each.boundBy})`)
+            ${each.requiresMatchCode}, ${each.takesUserCode}, ${each.tokenFormat}, ${each.boundBy},
+            ${each.profile})`)
 
 export const updateInitiator = (tx: Transaction, each: Initiator) =>
   tx.run(sql`
@@ -464,7 +472,7 @@ export const updateInitiator = (tx: Transaction, each: Initiator) =>
 export async function initiatorOf(db: Database, clientId: string): Promise<Initiator | undefined> {
   const [initiator] = await db.read<Initiator>(sql`
     select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, tls_subject, request_alg, scopes,
-           token_format, bound_by, detail_types, requires_match_code, takes_user_code
+           token_format, bound_by, detail_types, requires_match_code, takes_user_code, profile
       from initiators where client_id = ${clientId}`)
   return initiator
 }
@@ -472,7 +480,7 @@ export async function initiatorOf(db: Database, clientId: string): Promise<Initi
 export const initiatorInside = (tx: Transaction, clientId: string) =>
   tx.one<Initiator>(sql`
     select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, tls_subject, request_alg, scopes,
-           token_format, bound_by, detail_types, requires_match_code, takes_user_code
+           token_format, bound_by, detail_types, requires_match_code, takes_user_code, profile
       from initiators where client_id = ${clientId}`)
 
 /** Undefined when a JWT of this `jti` was taken before, on whichever node. */

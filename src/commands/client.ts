@@ -14,7 +14,7 @@ const HELP = `Usage: countersign client add --individual USER_ID | --initiator  
                              [--jwks FILE|URL] [--request-alg ALG]
                              [--tls-subject KIND:VALUE] [--certificate-bound | --dpop]
                              [--token-format jwt|opaque] [--scope WORDS] [--detail-types WORDS]
-                             [--match-code] [--user-code] [--link USER_ID]…
+                             [--match-code] [--user-code] [--profile core|fapi] [--link USER_ID]…
                              [--notifier URL] [--encryption-key FILE] [--redirect URL] [--postback URL]
                              [--purpose TEXT] [--test [--simulate OUTCOME]] [--json]
        countersign client tls CLIENT_ID …        (“countersign client tls --help” tells more)
@@ -41,6 +41,8 @@ Registers an app and prints its id and secrets, this once.
   --detail-types WORDS  of an initiator: types of authorization_details that it may ask for, apart by spaces
   --match-code          of an initiator: its users type six digits that it shows them
   --user-code           of an initiator: it sends the secret code that a user has set
+  --profile PROFILE     of an initiator: core (the default), or fapi, which holds it to FAPI-CIBA: no push, no secret,
+                        signed requests, bound tokens (docs/ciba.md)
   --link USER_ID        of an initiator: a user it may ask (id or handle); may be given more than once
   --encryption-key FILE a public key (JWK) that tokens are encrypted to, so that only its owner can read them
   --redirect URL        where a browser is sent back after sign-in by way of it
@@ -72,6 +74,7 @@ export async function run(args: string[]): Promise<number> {
     'detail-types': { type: 'string' },
     'match-code': { type: 'boolean' },
     'user-code': { type: 'boolean' },
+    profile: { type: 'string' },
     link: { type: 'string', multiple: true },
     notifier: { type: 'string' },
     'encryption-key': { type: 'string' },
@@ -129,6 +132,7 @@ export async function run(args: string[]): Promise<number> {
             detailTypes: values['detail-types'] === undefined ? undefined : scopeList(values['detail-types']),
             requiresMatchCode: values['match-code'],
             takesUserCode: values['user-code'],
+            profile: values.profile,
             links: await Promise.all((values.link ?? []).map(idOf)),
           })
         : await registerClient(context, {
@@ -171,6 +175,7 @@ const INITIATOR_WORDS = [
   'detail-types',
   'match-code',
   'user-code',
+  'profile',
   'link',
 ] as const
 

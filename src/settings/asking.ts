@@ -93,7 +93,7 @@ export const asking = {
     parse: cibaProfile,
     fallback: 'core',
     about:
-      'Which rules clients of CIBA keep: core, or fapi (no push, no shared secret, requests signed by PS256 or ES256, a binding_message, tokens bound to the client).',
+      'Which rules all clients of CIBA keep: core, where one may still be registered for fapi, or fapi (no push, no shared secret, requests signed by PS256 or ES256, a binding_message, tokens bound to the client).',
     example: 'fapi',
   }),
   cibaUserCode: always({

@@ -22,6 +22,7 @@ test('an app for many users that its developer makes can speak CIBA, once the op
     authorization_details_types: [],
     require_match_code: false,
     backchannel_user_code_parameter: false,
+    profile: 'core',
   })
 })
 

@@ -37,7 +37,7 @@ async function readAsk(
   form: Parameters,
 ): Promise<Omit<InitiatorAsk, 'dpopJkt'>> {
   const { issuer, profile } = context
-  requireBinding(profile, form)
+  requireBinding(profile, initiator, form)
   const scope = form.get('scope')
   if (scope === undefined) throw invalidRequest('The scope is missing; it must contain openid.')
   const key = http.headers['idempotency-key']

@@ -2,8 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Log } from '#base/log.ts'
 import type { authenticateInitiator, CredentialsContext } from '#clients/credentials.ts'
 import type { HintTokens } from '#clients/hint-tokens.ts'
-import type { Profile } from '#clients/profile.ts'
 import type { Proofs } from '#clients/proofs.ts'
+import type { Profile } from '#clients/store.ts'
 import type { CertificateRule, ShownCertificate } from '#http/certificates.ts'
 import type { CollectContext } from '#requests/collect.ts'
 import type { Parameters } from './form.ts'
@@ -15,6 +15,7 @@ export interface CibaContext extends CollectContext, CredentialsContext {
   holdMs: number
   /** Undefined where no issuer of them is registered. */
   hintTokens: HintTokens | undefined
+  /** Which rules every client must keep; one may be registered for stricter ones. */
   profile: Profile
   /** Nothing on this server is real. */
   isDev: boolean

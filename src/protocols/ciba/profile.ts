@@ -1,15 +1,15 @@
-import { faultUnder, type Profile } from '#clients/profile.ts'
-import type { Initiator } from '#clients/store.ts'
+import { faultUnder, profileFor, whoseProfile } from '#clients/profile.ts'
+import type { Initiator, Profile } from '#clients/store.ts'
 import { CibaRefusal, invalidRequest } from './errors.ts'
 import type { Parameters } from './form.ts'
 
 /**
- * Lets in who keeps the profile, also of those that were registered before it was turned on.
+ * Lets in who keeps its profile, also of those that were registered before the server's was turned on.
  *
  * @throws CibaRefusal `unauthorized_client` with what to change
  */
-export function requireProfile(profile: Profile, initiator: Initiator): void {
-  const fault = faultUnder(profile, initiator)
+export function requireProfile(server: Profile, initiator: Initiator): void {
+  const fault = faultUnder(server, initiator)
   if (fault !== undefined) throw new CibaRefusal('unauthorized_client', fault)
 }
 
@@ -18,7 +18,8 @@ export function requireProfile(profile: Profile, initiator: Initiator): void {
  *
  * @throws CibaRefusal `invalid_request`
  */
-export function requireBinding(profile: Profile, parameters: Parameters): void {
-  if (profile === 'core' || parameters.get('binding_message') !== undefined) return
-  throw invalidRequest('This server keeps the FAPI profile: a binding_message is needed.')
+export function requireBinding(server: Profile, initiator: Initiator, parameters: Parameters): void {
+  const isNeeded = profileFor(server, initiator) === 'fapi'
+  if (!isNeeded || parameters.get('binding_message') !== undefined) return
+  throw invalidRequest(`${whoseProfile(server)} the FAPI profile: a binding_message is needed.`)
 }

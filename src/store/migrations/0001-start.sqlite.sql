@@ -204,6 +204,8 @@ create table initiators (
   token_format text not null check (token_format in ('jwt', 'opaque')),
   -- To what its tokens must be bound; null where it may choose.
   bound_by text check (bound_by in ('dpop', 'certificate')),
+  -- The rules that it is held to, beyond the server's.
+  profile text not null check (profile in ('core', 'fapi')),
   check ((delivery_mode = 'poll') = (notification_url is null)),
   check (jwks is null or jwks_url is null)
 ) strict, without rowid;
