@@ -93,12 +93,17 @@ export type InitiatorTerms = Pick<
   'deliveryMode' | 'notificationUrl' | 'scope' | 'detailTypes' | 'requiresMatchCode' | 'takesUserCode'
 >
 
-/** How an initiator would be with a change, before anything is changed. @throws Refusal `client_metadata_refused` */
+/**
+ * How an initiator would be with a change, before anything is changed.
+ *
+ * @throws Refusal `client_metadata_refused`
+ */
 export const planInitiator = (
   context: ClientsContext,
   known: Initiator | undefined,
   terms: InitiatorTerms,
-): Omit<Initiator, 'clientId'> => checkMetadata({ ...keptOf(known), ...terms }, context)
+): Omit<Initiator, 'clientId'> =>
+  checkMetadata({ ...keptOf(known), ...terms }, context, scopeList(known?.detailTypes ?? ''))
 
 /** What a change of its terms leaves as it is, unless it says otherwise. */
 const keptOf = (known: Initiator | undefined) =>
@@ -150,7 +155,8 @@ const has = (before = '', after = '') => scopeList(after).some((each) => !scopeL
 
 function checkMetadata(
   form: InitiatorForm,
-  { urlPolicy: policy, profile: server }: ClientsContext,
+  { urlPolicy: policy, profile: server, catalogue }: ClientsContext,
+  keptTypes: readonly string[] = [],
 ): Omit<Initiator, 'clientId'> {
   const {
     deliveryMode = 'poll',
@@ -214,6 +220,9 @@ function checkMetadata(
   ) {
     return refuse('The authorization_details_types must be words without spaces.')
   }
+  // What it has already stays, also if the operator's words for it are gone: it is refused when it asks by it.
+  const undeclared = detailTypes.find((each) => !catalogue.details.has(each) && !keptTypes.includes(each))
+  if (undeclared !== undefined) return refuse(noSuchType(undeclared, catalogue))
   const scopes = scopeList(scope)
   const metadata: Omit<Initiator, 'clientId'> = {
     deliveryMode: deliveryMode as DeliveryMode,
@@ -234,6 +243,11 @@ function checkMetadata(
   const fault = faultUnder(server, metadata)
   return fault === undefined ? metadata : refuse(fault)
 }
+
+const noSuchType = (type: string, { details }: ClientsContext['catalogue']): string =>
+  details.size > 0
+    ? `This server has no authorization_details of type ${type}; there are ${[...details.keys()].join(', ')}.`
+    : `This server has no authorization_details, so none of type ${type}. Its operator declares them in COUNTERSIGN_AUTHORIZATION_DETAILS.`
 
 /** The rules are those of every address that we call; what is said of one names it. */
 function keysAddress(text: string, policy: UrlPolicy): string {

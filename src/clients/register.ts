@@ -6,6 +6,7 @@ import type { Vault } from '#base/seal.ts'
 import { hashSecret, newSecret } from '#base/secrets.ts'
 import { parseOutboundUrl, type UrlPolicy } from '#outbound/url.ts'
 import type { Database, Transaction } from '#store/database.ts'
+import type { Catalogue } from './catalogue.ts'
 import { readEncryptionKey } from './encryption.ts'
 import { addSigningSecret } from './signing.ts'
 import { type Client, insertClient, insertSecret, type Outcome, type Profile } from './store.ts'
@@ -17,6 +18,8 @@ export interface ClientsContext {
   urlPolicy: UrlPolicy
   /** Which rules all initiators must keep. */
   profile: Profile
+  /** What the operator gave words to. */
+  catalogue: Catalogue
 }
 
 /** What an owner may say of an app. */

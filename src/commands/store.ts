@@ -24,6 +24,7 @@ async function contextOf(config: Config, db: Awaited<ReturnType<typeof openStore
     vault: await openVault(db, config),
     site: { origin, rpId: new URL(origin).hostname },
     profile: config.cibaProfile,
+    catalogue: { scopes: config.scopes, details: config.detailTypes },
     urlPolicy: createPolicy({ isOpen: config.isDev, allow: config.outboundAllow }),
   }
 }

@@ -6,7 +6,7 @@ import { verifyEvidence } from '#requests/evidence.ts'
 import { addInitiator, cibaCalls, errorOf, signingPair, type TestClient } from '../support/ciba.ts'
 import type { Person } from '../support/person.ts'
 import { startReceiver } from '../support/receiver.ts'
-import { basic, startServer, type TestServer } from '../support/server.ts'
+import { ADMIN_KEY, basic, startServer, type TestServer } from '../support/server.ts'
 
 // Numbers in the names are those of the list of requirements.
 
@@ -118,6 +118,50 @@ describe('RFC 9396: authorization_details', () => {
     assert.deepEqual(await refused(JSON.stringify([PAYMENT]), other), REFUSED)
     assert.deepEqual(await refused(JSON.stringify([ACCOUNTS]), none), REFUSED)
     assert.equal((await calls.authorize(other, fields(ACCOUNTS))).status, 200)
+  })
+
+  test('78: a type that no operator declared is refused at the registration, with a sentence', async () => {
+    const register = async (at: TestServer, types: string[]) => {
+      const form = { kind: 'initiator', name: 'Agent', authorization_details_types: types }
+      const answer = await fetch(`${at.origin}/v1/admin/clients`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' },
+        body: JSON.stringify(form),
+      })
+      const { code, detail } = (await answer.json()) as { code?: string; detail?: string }
+      return [answer.status, code, detail]
+    }
+    const before = (await server.select('select count(*) as n from clients'))[0]?.n
+    assert.deepEqual(await register(server, ['payment', 'pay']), [
+      400,
+      'client_metadata_refused',
+      'This server has no authorization_details of type pay; there are payment, accounts.',
+    ])
+    assert.equal((await server.select('select count(*) as n from clients'))[0]?.n, before)
+    await using plain = await startServer({ env: server.storeEnv, data: server.folder })
+    const [status, , detail] = await register(plain, ['payment'])
+    assert.equal(status, 400)
+    assert.match(String(detail), /operator declares them in COUNTERSIGN_AUTHORIZATION_DETAILS/)
+  })
+
+  test('78: a type whose words are gone stays registered, so that other terms can still be changed', async () => {
+    const { client_id } = await addInitiator(server, [], {
+      user_id: person.userId,
+      authorization_details_types: ['payment'],
+    })
+    await using plain = await startServer({ env: server.storeEnv, data: server.folder })
+    const change = (types: string[]) =>
+      fetch(`${plain.origin}/v1/me/apps/${client_id}/ciba`, {
+        method: 'PUT',
+        headers: { origin: plain.origin, 'content-type': 'application/json', cookie: person.cookie() },
+        body: JSON.stringify({
+          backchannel_token_delivery_mode: 'poll',
+          scope: 'openid accounts',
+          authorization_details_types: types,
+        }),
+      })
+    assert.equal((await change(['payment', 'accounts'])).status, 400)
+    assert.equal((await change(['payment'])).status, 200)
   })
 
   test('29, 78: shown in words, signed as asked, and granted in token, token response and introspection', async () => {

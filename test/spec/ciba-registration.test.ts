@@ -7,10 +7,12 @@ import { ADMIN_KEY, startServer, type TestServer } from '../support/server.ts'
 
 // Numbers in the names are those of the list of requirements, section 1B.
 
+const TYPES = { payment: { en: 'Make one payment' } }
+
 let server: TestServer
 let person: Person
 before(async () => {
-  server = await startServer()
+  server = await startServer({ env: { COUNTERSIGN_AUTHORIZATION_DETAILS: JSON.stringify(TYPES) } })
   person = await server.person({ handle: 'asha' })
 })
 after(() => server[Symbol.asyncDispose]())
@@ -52,7 +54,11 @@ describe('CIBA Core §4, RFC 7591: registration', () => {
   })
 
   test('the command registers and links; the client can ask at once', async () => {
-    const env = { ...server.storeEnv, COUNTERSIGN_DEV: '1' }
+    const env = {
+      ...server.storeEnv,
+      COUNTERSIGN_DEV: '1',
+      COUNTERSIGN_AUTHORIZATION_DETAILS: JSON.stringify(TYPES),
+    }
     const words = ['client', 'add', '--initiator', '--name', 'Agent', '--scope', 'openid accounts', '--json']
     const { code, out } = await runCommand(
       [...words, '--link', 'asha', '--link', person.userId, '--match-code', '--detail-types', 'payment'],

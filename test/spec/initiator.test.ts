@@ -95,6 +95,7 @@ test('what makes no sense is refused with a sentence, and changes nothing', asyn
     { ...PUSH, backchannel_client_notification_endpoint: null },
     { ...POLL, scope: 'a "b"' },
     { ...POLL, authorization_details_types: ['a b'] },
+    { ...POLL, authorization_details_types: ['pay-all'] },
   ]) {
     const answer = await stage.person.call('PUT', stage.path('/ciba'), wrong)
     assert.equal(answer.status, 400, JSON.stringify(wrong))
@@ -107,8 +108,11 @@ test('what makes no sense is refused with a sentence, and changes nothing', asyn
   assert.equal((await stranger.call('PUT', stage.path('/ciba'), POLL)).status, 404)
 })
 
+const TYPES = { payment: { en: 'Make one payment' } }
+
 async function startStage() {
-  const server = await startServer()
+  const env = { COUNTERSIGN_AUTHORIZATION_DETAILS: JSON.stringify(TYPES) }
+  const server = await startServer({ env })
   const person = await server.person()
   const { client_id: id } = await person.must<NewAppSecrets>('POST', '/v1/me/apps', {
     name: 'For many',
