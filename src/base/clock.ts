@@ -11,3 +11,6 @@ export const SECOND = 1_000
 export const MINUTE = 60 * SECOND
 export const HOUR = 60 * MINUTE
 export const DAY = 24 * HOUR
+
+/** How far another's clock may be from ours: as far as FAPI 2.0 Security Profile §5.3.2.1 lets a time lie ahead. */
+export const CLOCK_SKEW_MS = MINUTE

@@ -8,7 +8,7 @@ import {
   type JWTPayload,
   jwtVerify,
 } from 'jose'
-import { type Clock, MINUTE, SECOND } from '#base/clock.ts'
+import { CLOCK_SKEW_MS, type Clock, MINUTE, SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import { hashSecret } from '#base/secrets.ts'
 import { CallFailed, type Outbound } from '#outbound/dial.ts'
@@ -46,8 +46,7 @@ export class JwtRefused extends Error {
   override readonly name = 'JwtRefused'
 }
 
-/** How far two clocks may be apart: as far as FAPI 2.0 Security Profile §5.3.2.1 lets a time lie ahead. */
-const TOLERANCE_S = 60
+const SKEW_S = CLOCK_SKEW_MS / SECOND
 
 export function openClientKeys(context: { db: Database; now: Clock; outbound: Outbound }): ClientKeys {
   const { db, now } = context
@@ -71,7 +70,7 @@ export function openClientKeys(context: { db: Database; now: Clock; outbound: Ou
         algorithms: alg === undefined ? [...CLIENT_ALGS] : [alg],
         issuer: clientId,
         requiredClaims: ['aud', 'exp', 'jti', ...required],
-        clockTolerance: TOLERANCE_S,
+        clockTolerance: SKEW_S,
         currentDate: new Date(now()),
       }).catch((fault) => {
         throw refusedFor(fault)
@@ -82,12 +81,12 @@ export function openClientKeys(context: { db: Database; now: Clock; outbound: Ou
       if (meantFor.length === 0 || meantFor.some((each) => !audiences.includes(String(each)))) {
         throw new JwtRefused(`Its aud must be ${audiences[0]}.`)
       }
-      if ((exp - TOLERANCE_S) * SECOND > now() + longestMs) throw new JwtRefused('It ends too late.')
+      if ((exp - SKEW_S) * SECOND > now() + longestMs) throw new JwtRefused('It ends too late.')
       if (nbf !== undefined && (exp - nbf) * SECOND > longestMs)
         throw new JwtRefused('It is good for too long.')
       if (typeof jti !== 'string' || jti === '') throw new JwtRefused('Its jti must be a text.')
 
-      const spent = { clientId, use, hash: hashSecret(jti), endsAt: (exp + 2 * TOLERANCE_S) * SECOND }
+      const spent = { clientId, use, hash: hashSecret(jti), endsAt: (exp + 2 * SKEW_S) * SECOND }
       const isNew = await db.transaction((tx) => spendJwt(tx, spent))
       if (!isNew) throw new JwtRefused('Its jti was used before; sign a new one for each call.')
       return payload

@@ -6,7 +6,7 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose'
-import type { Clock } from '#base/clock.ts'
+import { CLOCK_SKEW_MS, type Clock, SECOND } from '#base/clock.ts'
 import type { Outbound } from '#outbound/dial.ts'
 import { remoteKeys } from './client-keys.ts'
 
@@ -44,7 +44,6 @@ export class HintTokenRefused extends Error {
 
 /** By what issuers sign. */
 const ALGS = ['ES256', 'PS256', 'RS256']
-const TOLERANCE_S = 30
 
 export function openHintTokens(
   context: { now: Clock; outbound: Outbound; site: { origin: string } },
@@ -66,7 +65,7 @@ export function openHintTokens(
         issuer,
         audience: [self, `${self}/`],
         requiredClaims: ['aud', 'exp'],
-        clockTolerance: TOLERANCE_S,
+        clockTolerance: CLOCK_SKEW_MS / SECOND,
         currentDate: new Date(context.now()),
       }).catch((fault) => {
         throw refusedFor(fault)

@@ -1,5 +1,5 @@
 import { calculateJwkThumbprint, EmbeddedJWK, errors, type JWTPayload, jwtVerify } from 'jose'
-import { type Clock, MINUTE, SECOND } from '#base/clock.ts'
+import { CLOCK_SKEW_MS, type Clock, MINUTE, SECOND } from '#base/clock.ts'
 import type { Vault } from '#base/seal.ts'
 import { hashSecret } from '#base/secrets.ts'
 import type { Database } from '#store/database.ts'
@@ -44,13 +44,11 @@ export class ProofRefused extends Error {
   }
 }
 
-/** How far two clocks may be apart: a proof that says another time needs our nonce. */
-const TOLERANCE_MS = MINUTE
 const NONCE_LIFE_MS = 5 * MINUTE
 /** Within it everybody has the same nonce. */
 const NONCE_STEP_MS = 30 * SECOND
 /** A proof is remembered for longer than it could be taken again. */
-const REMEMBERED_MS = NONCE_LIFE_MS + 2 * TOLERANCE_MS
+const REMEMBERED_MS = NONCE_LIFE_MS + 2 * CLOCK_SKEW_MS
 const PURPOSE = 'dpop_nonce'
 
 /** @param alwaysAsks whether every proof must hold our nonce; else those alone whose time is not ours */
@@ -63,7 +61,7 @@ export function openProofs(
   const isOurNonce = (nonce: string) => {
     const [step = ''] = nonce.split('.')
     const madeAt = Number.parseInt(step, 36) * NONCE_STEP_MS
-    const isFresh = madeAt <= now() + TOLERANCE_MS && now() < madeAt + NONCE_LIFE_MS
+    const isFresh = madeAt <= now() + CLOCK_SKEW_MS && now() < madeAt + NONCE_LIFE_MS
     return isFresh && vault.isMac(PURPOSE, step, nonce.slice(step.length + 1))
   }
 
@@ -73,7 +71,7 @@ export function openProofs(
       if (typeof nonce === 'string' && isOurNonce(nonce)) return
       throw new ProofRefused('Its nonce is not one of ours, or too old.', { needsNonce: true })
     }
-    const isInTime = Math.abs(now() - iat * SECOND) <= TOLERANCE_MS
+    const isInTime = Math.abs(now() - iat * SECOND) <= CLOCK_SKEW_MS
     if (alwaysAsks || !isInTime)
       throw new ProofRefused('It needs the nonce of this answer.', { needsNonce: true })
   }
@@ -84,7 +82,7 @@ export function openProofs(
         typ: 'dpop+jwt',
         algorithms: [...PROOF_ALGS],
         currentDate: new Date(now()),
-        clockTolerance: TOLERANCE_MS / SECOND,
+        clockTolerance: CLOCK_SKEW_MS / SECOND,
       }).catch((fault) => {
         throw refusedFor(fault)
       })

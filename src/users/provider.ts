@@ -1,5 +1,5 @@
 import type { Configuration, IDToken } from 'openid-client'
-import { HOUR, SECOND } from '#base/clock.ts'
+import { CLOCK_SKEW_MS, HOUR, SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import type { Outbound } from '#outbound/dial.ts'
 import type { Role } from './store.ts'
@@ -45,7 +45,6 @@ export interface Provider {
 }
 
 const DEADLINE_MS = 10 * SECOND
-const CLOCK_TOLERANCE_S = 30
 /** The provider's metadata is read again after this long. */
 const METADATA_LIFE_MS = HOUR
 
@@ -69,7 +68,7 @@ export function createProvider(settings: ProviderSettings, outbound: Outbound): 
     return client.discovery(
       new URL(settings.issuer),
       settings.clientId,
-      { client_secret: settings.clientSecret, [client.clockTolerance]: CLOCK_TOLERANCE_S },
+      { client_secret: settings.clientSecret, [client.clockTolerance]: CLOCK_SKEW_MS / SECOND },
       undefined,
       {
         [client.customFetch]: fetchGuarded as never,
