@@ -13,4 +13,4 @@ export const HOUR = 60 * MINUTE
 export const DAY = 24 * HOUR
 
 /** How far another's clock may be from ours: as far as FAPI 2.0 Security Profile §5.3.2.1 lets a time lie ahead. */
-export const CLOCK_SKEW_MS = MINUTE
+export const CLOCK_SKEW_MS = 60 * SECOND
