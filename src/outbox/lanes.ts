@@ -91,6 +91,8 @@ export function createLanes({
     /** Notes that due work of a lane was left lying. */
     leave: (lane: string) => left.add(lane),
 
+    isLeft: (lane: string) => left.has(lane),
+
     /** Nothing of this lane is left lying any more. */
     clear: (lane: string) => left.delete(lane),
 

@@ -15,6 +15,7 @@ import {
   repeatJob,
   replanJobs,
 } from './store.ts'
+import { gatherTurns } from './turns.ts'
 
 /** What a handler says of a job after an attempt; `isLaneFault` when the fault is likely to meet the whole lane. */
 export type Outcome = { done: true; isLaneFault?: boolean } | { repeatAt: number; isLaneFault?: boolean }
@@ -79,6 +80,10 @@ export function startWorker(
   handler: Handler,
 ): Worker {
   const underWay = new Set<Promise<void>>()
+  /** Of these, attempts that have not ended yet: each has a slot. What came of the others is being written down. */
+  let attempts = 0
+  /** The last look found all that it had slots for, so there is more. */
+  let isDeep = false
   const lanes = createLanes({ most: handler.laneSlots, breaker: handler.breaker, now: steady })
   const leases = watchLeases(handler.deadlineMs + LEASE_MARGIN_MS)
   let isStopping = false
@@ -97,10 +102,13 @@ export function startWorker(
     })
   }
 
+  const turns = gatherTurns(Math.ceil(handler.slots / 4), look)
+
   async function takeAll() {
     while (isLookWanted && !isStopping) {
       isLookWanted = false
-      const free = handler.slots - underWay.size
+      // As many again may wait to be written down, should the store be slow.
+      const free = Math.min(handler.slots - attempts, 2 * handler.slots - underWay.size)
       if (free <= 0) return
       try {
         const aheadNow = now() - steady()
@@ -108,9 +116,10 @@ export function startWorker(
         const wasSetBack = aheadNow < ahead - STEP_MS
         if (wasSetBack) await keepWaits()
         ahead = wasSetBack ? aheadNow : Math.max(ahead, aheadNow)
-        const { taken, begun } = await db.transaction((tx) => claim(tx, free))
+        const { taken, begun } = await claimTogether(free)
+        isDeep = taken === free
         for (const { job, attempt } of begun) run(job, attempt)
-        if (taken === free) isLookWanted = true
+        if (isDeep && attempts < handler.slots / 2) isLookWanted = true
       } catch (fault) {
         if (fault instanceof Unstartable) await (isWary ? putOff(fault) : beWary())
         else await pauseAfter(fault)
@@ -123,6 +132,17 @@ export function startWorker(
     const at = now()
     if (kind !== 'expire') await db.transaction((tx) => replanJobs(tx, kind, at, at + STEP_MS))
     scan.restart()
+  }
+
+  /** Shares its commit with the results that are written at the same time. */
+  function claimTogether(free: number) {
+    let runs = 0
+    return db.together((tx) => {
+      // What the first run took was undone, and lies behind the place of the scan.
+      if (runs > 0) scan.restart()
+      runs += 1
+      return claim(tx, free)
+    })
   }
 
   type Begun = { job: Job; attempt: Attempt }
@@ -168,14 +188,18 @@ export function startWorker(
       .then((isLaneFault) => {
         underWay.delete(task)
         lanes.end(job.lane, isLaneFault)
-        look()
+        if (lanes.isLeft(job.lane) || !isDeep) look()
       })
     underWay.add(task)
   }
 
   /** @returns whether the fault is likely to meet the whole lane */
   async function perform(job: Job, attempt: Attempt): Promise<boolean> {
-    const finish = await attemptUntil(handler.deadlineMs, attempt)
+    attempts += 1
+    const finish = await attemptUntil(handler.deadlineMs, attempt).finally(() => {
+      attempts -= 1
+    })
+    if (isDeep) await turns.next()
     try {
       return await db.together(async (tx) => {
         const outcome = await finish(tx, false)

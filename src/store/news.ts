@@ -10,6 +10,11 @@ export interface News {
 
 export const noNews = (): News => ({ hints: new Set(), facts: [] })
 
+export function addNews(all: News, more: News): void {
+  for (const topic of more.hints) all.hints.add(topic)
+  for (const fact of more.facts) all.facts.push(fact)
+}
+
 /** Passes on what commits tell, the same way on both engines. */
 export function createNews() {
   const hints = new EventEmitter().setMaxListeners(0)

@@ -2,7 +2,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { StoreUnavailable } from '#base/errors.ts'
 import type { Database, Transaction } from './database.ts'
-import { createNews, type News, noNews } from './news.ts'
+import { addNews, createNews, type News, noNews } from './news.ts'
 import { camelCase, type Sql } from './sql.ts'
 
 /**
@@ -33,7 +33,7 @@ export async function openSqlite(path: string): Promise<Database> {
       }
     },
     transaction: group.transaction,
-    together: group.transaction,
+    together: group.together,
     onHint: news.onHint,
     onFact: news.onFact,
     async close() {
@@ -128,6 +128,8 @@ interface Job {
   work(tx: Transaction): Promise<unknown>
   resolve(value: unknown): void
   reject(fault: unknown): void
+  /** Need not be undone alone, as long as none of its kind fails. */
+  isShared: boolean
 }
 
 /**
@@ -180,7 +182,9 @@ function groupCommit(
     const answers: (() => void)[] = []
     try {
       await patiently(path, () => begin.run())
-      for (const job of group) await runJob(job, group.length > 1, given, answers)
+      const [shared, own] = [group.filter((job) => job.isShared), group.filter((job) => !job.isShared)]
+      if (shared.length < 2 || !(await runShared(shared, given, answers))) own.unshift(...shared)
+      for (const job of own) await runJob(job, group.length > 1, given, answers)
       commit.run()
       const { count } = changeCount.get() as { count: number }
       if (count !== changes) {
@@ -201,14 +205,36 @@ function groupCommit(
     schedule()
   }
 
+  /**
+   * All of them in one savepoint: with one for each, what they have in common would be copied aside for each.
+   *
+   * @returns false if one failed: then all are undone
+   */
+  async function runShared(jobs: readonly Job[], given: News, answers: (() => void)[]): Promise<boolean> {
+    const own = noNews()
+    savepoint.run()
+    try {
+      const results: unknown[] = []
+      for (const job of jobs) results.push(await job.work(transactionOn(own)))
+      release.run()
+      for (const [i, job] of jobs.entries()) answers.push(() => job.resolve(results[i]))
+      addNews(given, own)
+      return true
+    } catch (fault) {
+      if (!writer.isTransaction) throw fault
+      undo.run()
+      release.run()
+      return false
+    }
+  }
+
   async function runJob(job: Job, isShared: boolean, given: News, answers: (() => void)[]) {
     const own = noNews()
     if (isShared) savepoint.run()
     try {
       const result = await job.work(transactionOn(own))
       if (isShared) release.run()
-      for (const topic of own.hints) given.hints.add(topic)
-      given.facts.push(...own.facts)
+      addNews(given, own)
       answers.push(() => job.resolve(result))
     } catch (fault) {
       // Without a transaction left (disk full, I/O error) the whole group is lost: say so to all of it.
@@ -233,12 +259,17 @@ function groupCommit(
     happened: (fact) => given.facts.push(fact),
   })
 
-  return {
-    transaction: <T>(work: (tx: Transaction) => Promise<T>) =>
+  const enter =
+    (isShared: boolean) =>
+    <T>(work: (tx: Transaction) => Promise<T>) =>
       new Promise<T>((resolve, reject) => {
-        waiting.push({ work, resolve: resolve as (value: unknown) => void, reject })
+        waiting.push({ work, resolve: resolve as (value: unknown) => void, reject, isShared })
         schedule()
-      }),
+      })
+
+  return {
+    transaction: enter(false),
+    together: enter(true),
 
     /**
      * Moves the log into the file and cuts it, so that what was deleted leaves the disk. Only at rest: a log that has
