@@ -44,7 +44,8 @@ export function createAnswers() {
         return [status, group.length === 1 ? share(`refused_${group[0]}`, answer) : answer]
       })
       const fault = share('fault', {
-        description: 'A fault of ours (500), or the store is away (503, with `retry-after`).',
+        description:
+          'A fault of ours (500); or the store is away, or more comes than can be done (503, with `retry-after`).',
         content: { 'application/problem+json': { schema: ref('Problem') } },
       })
       return { ...byStatus(groups), default: fault }

@@ -73,6 +73,12 @@ export function createMeters() {
     'status',
   )
 
+  const shed = counter(
+    'countersign_http_shed_total',
+    'Calls that were turned away (503) since more came than could be done: new asks, or others as well.',
+    'calls',
+  )
+
   const openedBy = bound((protocol) => opened.labels(protocol))
   const settledBy = bound((protocol, state) => settled.labels(protocol, state))
   const noticesBy = bound((channel, status) => notices.labels(channel, status))
@@ -92,6 +98,9 @@ export function createMeters() {
   for (const channel of ['webpush', 'whatsapp', 'http'])
     for (const status of ['sent', 'delivered', 'shown', 'failed']) noticesBy(channel, status).inc(0)
   for (const each of answersBy) each.inc(0)
+  const shedAsks = shed.labels('asks')
+  const shedOthers = shed.labels('others')
+  for (const each of [shedAsks, shedOthers]) each.inc(0)
 
   return {
     count(fact: Fact) {
@@ -119,6 +128,19 @@ export function createMeters() {
     },
     answer(status: number) {
       answersBy[Math.floor(status / 100) - 1]?.inc()
+    },
+    shed(isAsk: boolean) {
+      if (isAsk) shedAsks.inc()
+      else shedOthers.inc()
+    },
+    /** Looks at each scrape how many calls are under way. */
+    watchCalls(underWay: () => number) {
+      const calls: Gauge = new Gauge({
+        name: 'countersign_http_calls_under_way',
+        help: 'Calls that this process works on, those left out that wait for a person.',
+        registers,
+        collect: () => calls.set(underWay()),
+      })
     },
     /** Says what runs, and looks at each scrape whether it is ready and what waits in the outbox. */
     begin({ db, now, version, isReady }: Begun) {

@@ -22,6 +22,7 @@ import { startRoutes } from '#api/start.ts'
 import { tlsRoutes } from '#api/tls.ts'
 import { tokenRoutes } from '#api/tokens.ts'
 import { userCodeRoutes } from '#api/user-code.ts'
+import type { Log } from '#base/log.ts'
 import { hashSecret, sameHash } from '#base/secrets.ts'
 import { liveRoutes } from '#channels/live/routes.ts'
 import { pushRoutes } from '#channels/webpush/routes.ts'
@@ -30,12 +31,14 @@ import { whatsappRoutes } from '#channels/whatsapp/webhook.ts'
 import { documentRoutes } from '#http/documents.ts'
 import { healthRoutes } from '#http/health.ts'
 import { metricsRoute, watchAnswers } from '#http/metrics.ts'
+import { type OverloadOptions, shedOverload } from '#http/overload.ts'
 import { pageRoutes } from '#http/pages.ts'
 import type { Server } from '#http/server.ts'
 import { cibaRoutes } from '#protocols/ciba/routes.ts'
 import { upstoxRoutes } from '#protocols/upstox/routes.ts'
 import { type Config, settingsInForce } from '../config.ts'
 import type { Parts } from './parts.ts'
+import { precedenceOf } from './precedence.ts'
 
 /** Adds every route there is: for the pages, the operator, clients of each protocol, messengers, and the pages themselves. */
 export async function addRoutes(
@@ -60,6 +63,7 @@ export async function addRoutes(
     meters.answer(answer.status)
     if (config.logCalls) context.log.info('A call was answered.', { request_id: id, ...answer })
   })
+  meters.watchCalls(shedOverload(server, overloadOptions(config, meters, context.log)))
   await server.register(async (scope) => {
     const routes = scope as Server
     guardPages(routes, context)
@@ -116,6 +120,19 @@ export async function addRoutes(
   documentRoutes(server, { folder: pages, isSecure: context.site.origin.startsWith('https:') })
   await pageRoutes(server, { folder: pages, isSecure: context.site.origin.startsWith('https:') })
 }
+
+const overloadOptions = (config: Config, meters: Parts['meters'], log: Log): OverloadOptions => ({
+  rule: {
+    calls: config.overloadCalls || Number.POSITIVE_INFINITY,
+    lagMs: config.overloadLag || Number.POSITIVE_INFINITY,
+  },
+  precedenceOf,
+  onShed: (precedence) => meters.shed(precedence === 'last'),
+  onTurn(shed) {
+    if (shed === undefined) log.warn('More comes than can be done; calls are turned away.')
+    else log.info('All calls are taken again.', { turned_away: shed })
+  },
+})
 
 const settingCards = (config: Config) =>
   settingsInForce(config).map(({ isSecret, ...each }) => ({ ...each, secret: isSecret }))

@@ -49,6 +49,7 @@ const refusals = {
   not_signed_in: 'Sign in first.',
   not_ready: 'This server cannot do its work now.',
   not_operator: 'Only an operator of this server may do this.',
+  overloaded: 'There is more to do here than can be done now. Come back when retry-after says.',
   own_account: 'This cannot be done to your own account. Ask another operator.',
   notifier_missing: 'This app has no Notifier Webhook Endpoint.',
   delivery_not_found: 'This app has no such delivery.',

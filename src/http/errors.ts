@@ -32,6 +32,7 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   metrics_key_wrong: 401,
   not_ready: 503,
   not_operator: 403,
+  overloaded: 503,
   match_code_missing: 403,
   match_code_unasked: 409,
   match_code_wrong: 403,

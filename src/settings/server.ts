@@ -1,5 +1,5 @@
 import { always, setting } from './setting.ts'
-import { count, databaseUrl, durationOrNone, flag, list, origin, port, text } from './values.ts'
+import { count, countOrNone, databaseUrl, durationOrNone, flag, list, origin, port, text } from './values.ts'
 
 /** Where the server is, and where it keeps what it keeps. */
 export const server = {
@@ -67,6 +67,22 @@ export const server = {
     about:
       'Whether this node does promised work: deliveries, notices, expiry. 0 on a node that only answers calls, while others on the same PostgreSQL do the work.',
     example: '0',
+  }),
+  overloadCalls: always({
+    env: 'OVERLOAD_CALLS',
+    parse: countOrNone,
+    fallback: '400',
+    about:
+      'Calls under way in this process from which new asks are turned away (503 with retry-after), and at twice as many all but health and decisions. 0 never does.',
+    example: '100',
+  }),
+  overloadLag: always({
+    env: 'OVERLOAD_LAG',
+    parse: durationOrNone,
+    fallback: '500ms',
+    about:
+      'The same by how late this process comes to do anything (the lag of its event loop), where that lasts. 0s never does.',
+    example: '2s',
   }),
   stopDelay: always({
     env: 'STOP_DELAY',

@@ -43,8 +43,13 @@ export function port(given: string): number {
 
 export function count(given: string): number {
   const number = Number(given)
-  if (Number.isInteger(number) && number > 0 && number <= 1_000) return number
-  throw new Error('must be a whole number from 1 to 1000')
+  if (Number.isInteger(number) && number > 0 && number <= 10_000) return number
+  throw new Error('must be a whole number from 1 to 10000')
+}
+
+/** The same, where 0 means none. */
+export function countOrNone(given: string): number {
+  return given === '0' ? 0 : count(given)
 }
 
 export function listenRule(given: string): ListenRule {
@@ -205,7 +210,7 @@ export function duration(given: string): number {
 
 /** The same, where 0s means not at all. */
 export function durationOrNone(given: string): number {
-  const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(given) ?? []
+  const [, count, unit = ''] = /^(\d+)(ms|[smhd])$/.exec(given) ?? []
   const ms = Number(count) * (UNITS[unit] ?? Number.NaN)
   if (ms <= LONGEST_MS) return ms
   throw new Error('must be a span of time such as 90s, 5m, 1h, at most 7d')
@@ -232,7 +237,7 @@ export function days(given: string): number {
 const FEWEST_DAYS = 30
 
 const LONGEST_MS = 7 * DAY
-const UNITS: Record<string, number> = { s: SECOND, m: MINUTE, h: HOUR, d: DAY }
+const UNITS: Record<string, number> = { ms: 1, s: SECOND, m: MINUTE, h: HOUR, d: DAY }
 
 export function windows(given: string): Window[] {
   return list(given).map((each) => {

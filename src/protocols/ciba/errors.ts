@@ -29,6 +29,7 @@ const CODES: Partial<Record<Trouble['code'], [status: number, error: string]>> =
   user_code_wrong: [400, 'invalid_user_code'],
   fault: [500, 'server_error'],
   token_source_failed: [503, 'temporarily_unavailable'],
+  overloaded: [503, 'temporarily_unavailable'],
   store_unavailable: [503, 'temporarily_unavailable'],
 } satisfies Partial<Record<RefusalCode | Trouble['code'], [number, string]>>
 

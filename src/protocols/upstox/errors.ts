@@ -25,6 +25,7 @@ const CODES: Partial<Record<Trouble['code'], [status: number, errorCode: string]
   not_found: [404, 'UDAPI100060'],
   input_invalid: [400, 'UDAPI100038'],
   fault: [500, 'UDAPI100500'],
+  overloaded: [503, 'UDAPI100500'],
   store_unavailable: [503, 'UDAPI100500'],
 } satisfies Partial<Record<RefusalCode | Trouble['code'], [number, string]>>
 
