@@ -133,18 +133,30 @@ async function drawRoutes(): Promise<{ paths: Record<string, Record<string, Draw
 
 const nameOf = (method: string, path: string) => `${method.toUpperCase()} ${path}`
 
-const CREDENTIALS: Record<Access, string | undefined> = {
-  anyone: undefined,
-  secret: undefined,
-  client: 'client',
-  token: 'accessToken',
-  user: 'session',
-  admin: 'adminKey',
-  metrics: 'metricsKey',
-  meta: undefined,
+/** Any of these opens it. */
+const CREDENTIALS: Record<Access, readonly (keyof typeof securitySchemes)[]> = {
+  anyone: [],
+  secret: [],
+  client: ['client', 'clientJwt', 'clientCertificate'],
+  token: ['accessToken'],
+  user: ['session'],
+  admin: ['adminKey'],
+  metrics: ['metricsKey'],
+  meta: [],
 }
 const securitySchemes = {
   client: { type: 'http', scheme: 'basic', description: 'Id and secret of the client.' },
+  clientJwt: {
+    type: 'http',
+    scheme: 'bearer',
+    description:
+      'Of a client of `private_key_jwt`: a JWT of RFC 7523. In a form it is a parameter instead, `client_assertion`.',
+  },
+  clientCertificate: {
+    type: 'mutualTLS',
+    description:
+      'Of a client that has registered a certificate: at the mTLS address, with `client_id` as a parameter of the form, or of the query where there is no form.',
+  },
   accessToken: { type: 'http', scheme: 'bearer', description: 'An access token that was delivered.' },
   session: {
     type: 'apiKey',
@@ -219,7 +231,7 @@ function describe(answers: Answers, name: string, operation: Operation, drawn: D
     summary,
     ...(about ? { description: about } : {}),
     tags: [tag satisfies TagName],
-    security: credentials ? [{ [credentials]: [] }] : [],
+    security: credentials.map((each) => ({ [each]: [] })),
     ...(parameters ? { parameters } : {}),
     ...(requestBody ? { requestBody } : {}),
     responses: {

@@ -1,6 +1,5 @@
 import { type Event, eventsOfRequest } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
-import type { CredentialsContext } from '#clients/credentials.ts'
 import type { Client } from '#clients/store.ts'
 import { attemptsOf, deliveryOfRequest } from '#deliveries/store.ts'
 import { preferredWaitMs } from '#http/prefer.ts'
@@ -11,18 +10,18 @@ import type { RequestContext } from '#requests/context.ts'
 import { stateAt } from '#requests/state.ts'
 import { requestById, type TokenRequest } from '#requests/store.ts'
 import { withdrawRequest } from '#requests/withdraw.ts'
-import { basicClient } from './basic.ts'
+import { type CallerContext, callingClient } from './caller.ts'
 import { Id } from './shapes.ts'
 
-/** What became of an ask, for the client that asked (HTTP Basic, as at the token endpoint of RFC 6749 §2.3.1). */
+/** What became of an ask, for the client that asked (it authenticates as at the token endpoint). */
 export function askRoutes(
   server: Server,
-  context: RequestContext & CredentialsContext & HoldContext & { holdMs: number },
+  context: RequestContext & CallerContext & HoldContext & { holdMs: number },
 ) {
   const { db, now } = context
 
   server.get('/v1/requests/:id', { schema: { params: Id } }, async (http, reply) => {
-    const client = await basicClient(context, http)
+    const client = await callingClient(context, http)
     const request = await requestById(db, http.params.id)
     if (request?.clientId !== client.id) throw new Refusal('request_not_found')
     // Who says how long it will wait is answered when the user has decided, and then at the latest.
@@ -35,7 +34,7 @@ export function askRoutes(
   })
 
   server.delete('/v1/requests/:id', { schema: { params: Id } }, async (http, reply) => {
-    const client = await basicClient(context, http)
+    const client = await callingClient(context, http)
     await withdrawRequest(context, client.id, http.params.id)
     return reply.code(204).send()
   })

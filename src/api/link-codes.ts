@@ -3,7 +3,6 @@ import { Type } from 'typebox'
 import { renderSVG } from 'uqr'
 import { MINUTE } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
-import type { CredentialsContext } from '#clients/credentials.ts'
 import { makeLinkCode } from '#clients/link-codes.ts'
 import { requireLinkable, scopesToLink } from '#clients/links.ts'
 import { linkBySubject, linkCodeById, linkOf } from '#clients/store.ts'
@@ -11,7 +10,7 @@ import { callLimit } from '#http/limits.ts'
 import type { Server } from '#http/server.ts'
 import type { LinkContext } from '#requests/link-offer.ts'
 import { unlinkUser } from '#requests/unlink.ts'
-import { basicClient } from './basic.ts'
+import { type CallerContext, callingClient } from './caller.ts'
 import type { ClientLinkCard, LinkCodeCard, LinkCodeStatus } from './contract.ts'
 import { Id } from './shapes.ts'
 
@@ -21,7 +20,7 @@ const CODES = [{ most: 60, ms: MINUTE }]
 /** Links as their app sees them: begun by a code, read, ended. The app authenticates by HTTP Basic. */
 export function clientLinkRoutes(
   server: Server,
-  context: LinkContext & CredentialsContext & { steady: () => number },
+  context: LinkContext & CallerContext & { steady: () => number },
 ) {
   const { db, now, site, linkRules } = context
   const limitCodes = callLimit(CODES, context.steady)
@@ -57,7 +56,7 @@ export function clientLinkRoutes(
   })
 
   server.get('/v1/links/codes/:id', { schema: { params: Id } }, async (http): Promise<LinkCodeStatus> => {
-    const client = await basicClient(context, http)
+    const client = await callingClient(context, http)
     const code = await linkCodeById(db, client.id, http.params.id)
     if (!code) throw new Refusal('link_not_found', { detail: 'This app has no such code.' })
     const link = code.userId === null ? undefined : await linkOf(db, code.userId, client.id)
@@ -95,7 +94,7 @@ export function clientLinkRoutes(
   })
 
   async function linkable(http: FastifyRequest) {
-    const { id } = await basicClient(context, http)
+    const { id } = await callingClient(context, http)
     const { initiator } = await requireLinkable(db, id).catch((fault: unknown) => {
       const isOfOneUser = fault instanceof Refusal && fault.code === 'client_not_found'
       throw isOfOneUser ? new Refusal('client_not_initiator') : fault
@@ -104,7 +103,7 @@ export function clientLinkRoutes(
   }
 
   async function ownLink(http: FastifyRequest, subject: string) {
-    const client = await basicClient(context, http)
+    const client = await callingClient(context, http)
     const link = await linkBySubject(db, client.id, subject)
     if (!link) throw new Refusal('link_not_found')
     return link

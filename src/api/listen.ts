@@ -1,6 +1,5 @@
 import { Type } from 'typebox'
 import { requireActive } from '#clients/authenticate.ts'
-import type { CredentialsContext } from '#clients/credentials.ts'
 import {
   answerByListener,
   beginListening,
@@ -15,10 +14,10 @@ import { resendDelivery } from '#deliveries/resend.ts'
 import { openEventStream } from '#http/event-stream.ts'
 import type { Server } from '#http/server.ts'
 import type { RequestContext } from '#requests/context.ts'
-import { basicClient } from './basic.ts'
+import { type CallerContext, callingClient } from './caller.ts'
 import { Id } from './shapes.ts'
 
-interface ListenContext extends RequestContext, CredentialsContext {
+interface ListenContext extends RequestContext, CallerContext {
   listenRule: ListenRule
   wakeDeliveries: (clientId: string) => void
 }
@@ -38,7 +37,7 @@ export function listenRoutes(server: Server, context: ListenContext) {
   })
 
   server.get('/v1/listen', async (http, reply) => {
-    const client = await basicClient(context, http)
+    const client = await callingClient(context, http)
     requireActive(client)
     requireListenable(client, context.listenRule)
     const { id: clientId } = client
@@ -91,7 +90,7 @@ export function listenRoutes(server: Server, context: ListenContext) {
 
   const answer = { params: Attempt, body: Answer }
   server.post('/v1/listen/:id/:attempt', { schema: answer }, async (http, reply) => {
-    const client = await basicClient(context, http)
+    const client = await callingClient(context, http)
     const { status, response = null } = http.body
     // PostgreSQL keeps no NUL in a text.
     const kept = response?.replaceAll('\0', '') ?? null
@@ -100,7 +99,7 @@ export function listenRoutes(server: Server, context: ListenContext) {
   })
 
   server.post('/v1/listen/:id/resend', { schema: { params: Id } }, async (http, reply) => {
-    const client = await basicClient(context, http)
+    const client = await callingClient(context, http)
     requireListenable(client, context.listenRule)
     await resendDelivery(context, client.id, http.params.id)
     return reply.code(202).send({ status: 'queued' })

@@ -1,10 +1,9 @@
 import { Type } from 'typebox'
 import { requireActive } from '#clients/authenticate.ts'
-import type { CredentialsContext } from '#clients/credentials.ts'
 import type { Server } from '#http/server.ts'
 import type { RequestContext } from '#requests/context.ts'
 import { simulateOutcome } from '#requests/simulate.ts'
-import { basicClient } from './basic.ts'
+import { type CallerContext, callingClient } from './caller.ts'
 import { signedIn } from './guard.ts'
 import { ownApp } from './own-app.ts'
 import { Id, Simulated } from './shapes.ts'
@@ -12,9 +11,9 @@ import { Id, Simulated } from './shapes.ts'
 const Body = Type.Object({ outcome: Simulated })
 
 /** Test mode, for a client that calls with its own test secret. */
-export function simulateRoutes(server: Server, context: RequestContext & CredentialsContext) {
+export function simulateRoutes(server: Server, context: RequestContext & CallerContext) {
   server.post('/v1/requests/:id/simulate', { schema: { params: Id, body: Body } }, async (http) => {
-    const client = await basicClient(context, http)
+    const client = await callingClient(context, http)
     requireActive(client)
     const { status, redirectTo } = await simulateOutcome(context, client, http.params.id, http.body.outcome)
     return { status, redirect_to: redirectTo }

@@ -2,16 +2,10 @@ import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { BlockList } from 'node:net'
 import type { Log } from '#base/log.ts'
-import type { CertificateRule } from '#http/certificates.ts'
+import type { Certificates } from '#http/certificates.ts'
 import { listenForCertificates } from '#http/mtls.ts'
 import type { Server } from '#http/server.ts'
 import { type Config, SettingError } from '../config.ts'
-
-/** How certificates of clients come to us, and where they are shown. */
-export interface Certificates extends CertificateRule {
-  /** Where endpoints are that take them; undefined where these are the ordinary ones. */
-  origin: string | undefined
-}
 
 /**
  * Reads whose word on certificates is believed.
@@ -53,7 +47,8 @@ export async function startMtls(
 }
 
 /** What clients call; the pages are not among it, for passkeys belong to their own address. */
-const SERVED = /^\/(?:bc-authorize|token|oauth\/token|introspect|revoke|jwks|\.well-known\/[\w-]+)$/
+const SERVED =
+  /^\/(?:bc-authorize|token|oauth\/token|introspect|revoke|jwks|\.well-known\/[\w-]+|v1\/(?:requests|links|listen)(?:\/[\w-]+)*)$/
 
 async function readAuthorities(path: string): Promise<X509Certificate[]> {
   const pem = await readFile(path, 'utf8').catch((cause) => {

@@ -37,22 +37,31 @@ interface Known {
 }
 
 /**
- * Finds the initiator that calls. It must come in the way it is registered for, and in no other.
+ * Finds the initiator that calls, as long as it is active.
  *
- * @throws Refusal `client_credentials_wrong`; for who it is known to be `client_not_initiator`, and why it is not active
+ * @throws Refusal as `identifyInitiator`, and why it is not active
  */
 export async function authenticateInitiator(
   context: CredentialsContext,
   credentials: Credentials,
 ): Promise<Known> {
-  const known =
-    credentials.method === 'private_key_jwt'
-      ? await bySignature(context, credentials)
-      : credentials.method === 'certificate'
-        ? await byCertificate(context, credentials)
-        : await bySecret(context, credentials)
+  const known = await identifyInitiator(context, credentials)
   requireActive(known.client)
   return known
+}
+
+/**
+ * Finds the initiator that calls. It must come in the way it is registered for, and in no other.
+ *
+ * @throws Refusal `client_credentials_wrong`; for who it is known to be `client_not_initiator`
+ */
+export async function identifyInitiator(
+  context: CredentialsContext,
+  credentials: Credentials,
+): Promise<Known> {
+  if (credentials.method === 'private_key_jwt') return bySignature(context, credentials)
+  if (credentials.method === 'certificate') return byCertificate(context, credentials)
+  return bySecret(context, credentials)
 }
 
 async function bySecret(

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import type { BlockList } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
+import { Refusal } from '#base/errors.ts'
 
 /** The certificate that a caller has shown, and holds the key of. */
 export interface ShownCertificate {
@@ -11,22 +12,23 @@ export interface ShownCertificate {
 }
 
 /** Whose word on certificates is believed, besides that of our own TLS listener. */
-export interface CertificateRule {
+interface CertificateRule {
   /** Proxies that end TLS, and say in a header what they were shown. */
   proxies: BlockList
   header: string
   authorities: readonly X509Certificate[]
 }
 
-/** A header that names a certificate, by somebody who may not, or that names none. */
-export class CertificateRefused extends Error {
-  override readonly name = 'CertificateRefused'
+/** How certificates of clients come to us, and where they are shown. */
+export interface Certificates extends CertificateRule {
+  /** Where endpoints are that take them; undefined where these are the ordinary ones. */
+  origin: string | undefined
 }
 
 /**
  * The certificate of a call: of its own TLS connection, or as a proxy says.
  *
- * @throws CertificateRefused for a header that is not from such a proxy, or holds no certificate
+ * @throws Refusal `input_invalid` for a header that is not from such a proxy, or holds no certificate
  */
 export function certificateOf(
   { proxies, header, authorities }: CertificateRule,
@@ -36,7 +38,8 @@ export function certificateOf(
   const { socket } = http.raw
   const text = http.headers[header]
   if (text !== undefined && !isListed(proxies, socket.remoteAddress)) {
-    throw new CertificateRefused(`The header ${header} is taken from the proxies of this server alone.`)
+    const detail = `The header ${header} is taken from the proxies of this server alone.`
+    throw new Refusal('input_invalid', { detail })
   }
   if (socket instanceof TLSSocket) {
     const x509 = socket.getPeerX509Certificate()
@@ -59,7 +62,7 @@ function parse(text: string, header: string): X509Certificate {
     const [, encoded] = /^:([\w+/=]+):$/.exec(text) ?? []
     return new X509Certificate(encoded ? Buffer.from(encoded, 'base64') : decodeURIComponent(text))
   } catch (cause) {
-    throw new CertificateRefused(`The header ${header} holds no certificate.`, { cause })
+    throw new Refusal('input_invalid', { detail: `The header ${header} holds no certificate.`, cause })
   }
 }
 

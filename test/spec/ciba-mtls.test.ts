@@ -180,6 +180,57 @@ describe('RFC 8705 §2.1: tls_client_auth', () => {
   })
 })
 
+describe('our own API, by the certificate alone', () => {
+  const call = (name: ClientName | undefined, method: string, path: string) =>
+    fetchBy(mtls + path, { method, dispatcher: caller(name) })
+  const followed = async (client_id: string, name: ClientName) => {
+    const asked = await post(name, '/bc-authorize', { scope: SCOPE, login_hint: 'asha', client_id })
+    assert.equal(asked.status, 200)
+    return `${asked.headers.get('location')}?client_id=${client_id}`
+  }
+
+  test('a client without a secret follows its request and withdraws it', async () => {
+    const registered = { jwks: certificateJwks('self-signed') }
+    const own = await add({ token_endpoint_auth_method: 'self_signed_tls_client_auth', ...registered })
+    const named = await byName({ tls_client_auth_subject_dn: AGENT_DN })
+    for (const [name, { client_id }] of [
+      ['agent', named],
+      ['self-signed', own],
+    ] as const) {
+      const path = await followed(client_id, name)
+      const status = async (by: ClientName | undefined) => {
+        const answer = await call(by, 'GET', path)
+        return answer.status === 200 ? ((await answer.json()) as { status: string }).status : answer.status
+      }
+      assert.equal(await status(name), 'pending')
+      for (const other of ['other', undefined] as const) assert.equal(await status(other), 401, other)
+      assert.equal((await call('other', 'DELETE', path)).status, 401)
+      assert.equal((await call(name, 'DELETE', path)).status, 204)
+      assert.equal(await status(name), 'withdrawn')
+    }
+  })
+
+  test('another client is told nothing of it; without client_id, or at the ordinary address, nobody is known', async () => {
+    const { client_id } = await byName({ tls_client_auth_subject_dn: AGENT_DN })
+    const path = await followed(client_id, 'agent')
+    const [bare = ''] = path.split('?')
+    const twin = await byName({ tls_client_auth_subject_dn: AGENT_DN })
+    assert.equal((await call('agent', 'GET', `${bare}?client_id=${twin.client_id}`)).status, 404)
+    assert.equal((await call('agent', 'GET', bare)).status, 401)
+    assert.equal((await call('agent', 'GET', `${path}&client_id=${twin.client_id}`)).status, 401, 'twice')
+    assert.equal((await fetch(server.origin + path)).status, 401)
+    const secret = await add({})
+    assert.equal((await call('agent', 'GET', `${bare}?client_id=${secret.client_id}`)).status, 401)
+    const header = { 'client-cert': `:${certificateOf('agent').raw.toString('base64')}:` }
+    assert.equal((await fetch(server.origin + path, { headers: header })).status, 400, 'no proxy of ours')
+  })
+
+  test('it makes a code for linking, too', async () => {
+    const { client_id } = await byName({ tls_client_auth_subject_dn: AGENT_DN })
+    assert.equal((await call('agent', 'POST', `/v1/links/codes?client_id=${client_id}`)).status, 201)
+  })
+})
+
 describe('RFC 8705 §2.2: self_signed_tls_client_auth', () => {
   test('76: the certificate that the client registered, and no other one', async () => {
     const { client_id, client_secret } = await add({

@@ -4,7 +4,7 @@ import type { authenticateInitiator, CredentialsContext } from '#clients/credent
 import type { HintTokens } from '#clients/hint-tokens.ts'
 import type { Proofs } from '#clients/proofs.ts'
 import type { Profile } from '#clients/store.ts'
-import type { CertificateRule, ShownCertificate } from '#http/certificates.ts'
+import type { Certificates, ShownCertificate } from '#http/certificates.ts'
 import type { CollectContext } from '#requests/collect.ts'
 import type { Parameters } from './form.ts'
 
@@ -21,7 +21,7 @@ export interface CibaContext extends CollectContext, CredentialsContext {
   isDev: boolean
   proofs: Proofs
   /** How certificates of clients come here; undefined where none can. */
-  certificates: (CertificateRule & { origin: string | undefined }) | undefined
+  certificates: Certificates | undefined
   /** Of the key by which the service that takes tokens asks about them, if it has one. */
   resourceKeyHash: Uint8Array | undefined
   /** Count one call, and refuse it when there were too many. */

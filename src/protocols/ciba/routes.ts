@@ -3,13 +3,13 @@ import { Refusal } from '#base/errors.ts'
 import type { Log } from '#base/log.ts'
 import { hashSecret, sameHash } from '#base/secrets.ts'
 import { authenticateInitiator } from '#clients/credentials.ts'
-import type { ShownCertificate } from '#http/certificates.ts'
+import { certificateOf, type ShownCertificate } from '#http/certificates.ts'
+import { originsOf, readCredentials } from '#http/credentials.ts'
 import { troubleOf } from '#http/errors.ts'
 import type { Server } from '#http/server.ts'
 import { automatedRoute } from './automated.ts'
 import { backchannelRoute } from './backchannel.ts'
 import type { CibaContext, ClientRoute } from './context.ts'
-import { originsOf, readCredentials, shownCertificate } from './credentials.ts'
 import { discoveryRoutes } from './discovery.ts'
 import { CibaRefusal, cibaError } from './errors.ts'
 import { type Parameters, readForm } from './form.ts'
@@ -38,7 +38,8 @@ export async function cibaRoutes(server: Server, context: CibaContext) {
       scope.post(url, async (http, reply) => {
         const form = readForm(http)
         if (toResource && isResource(context, http)) return toResource(form)
-        const certificate = shownCertificate(context, http)
+        const { certificates } = context
+        const certificate = certificates && certificateOf(certificates, http, context.now())
         const known = await authenticate(context, http, form, certificate)
         requireProfile(context.profile, known.initiator)
         reply.header('pragma', 'no-cache')
@@ -72,7 +73,8 @@ async function authenticate(
   certificate: ShownCertificate | undefined,
 ) {
   try {
-    return await authenticateInitiator(context, readCredentials(http, form, originsOf(context), certificate))
+    const said = { header: http.headers.authorization, parameter: form.get, certificate }
+    return await authenticateInitiator(context, readCredentials(said, originsOf(context)))
   } catch (fault) {
     if (fault instanceof Refusal && fault.code === 'client_credentials_wrong') context.limitAddress(http.ip)
     throw fault

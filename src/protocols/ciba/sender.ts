@@ -1,9 +1,9 @@
 import type { FastifyReply } from 'fastify'
 import { certificateThumbprint } from '#clients/certificates.ts'
 import { ProofRefused } from '#clients/proofs.ts'
+import { originsOf } from '#http/credentials.ts'
 import type { Confirmation, TokenForm } from '#tokens/issue.ts'
 import type { CibaContext, ClientCall } from './context.ts'
-import { originsOf } from './credentials.ts'
 import { CibaRefusal, invalidRequest } from './errors.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { HOUR } from '#base/clock.ts'
 import { JwtRefused } from '#clients/client-keys.ts'
+import { CREDENTIAL_PARAMETERS } from '#http/credentials.ts'
 import type { CibaContext, ClientCall } from './context.ts'
-import { CREDENTIAL_PARAMETERS } from './credentials.ts'
 import { invalidRequest } from './errors.ts'
 import type { Parameters } from './form.ts'
 
@@ -28,7 +28,8 @@ export async function readParameters(
     return form
   }
   if (alg === null) throw invalidRequest('This client is not registered to sign requests; send a form.')
-  const beside = form.names().find((name) => name !== 'request' && !CREDENTIAL_PARAMETERS.includes(name))
+  const authenticates = (name: string) => CREDENTIAL_PARAMETERS.some((each) => each === name)
+  const beside = form.names().find((name) => name !== 'request' && !authenticates(name))
   if (beside !== undefined) throw invalidRequest('Beside a signed request stands a parameter of its own.')
 
   try {

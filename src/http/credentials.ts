@@ -1,13 +1,8 @@
-import type { FastifyRequest } from 'fastify'
 import { Refusal } from '#base/errors.ts'
-import type { Credentials } from '#clients/credentials.ts'
-import { CertificateRefused, certificateOf, type ShownCertificate } from '#http/certificates.ts'
-import type { CibaContext } from './context.ts'
-import { invalidRequest } from './errors.ts'
-import type { Parameters } from './form.ts'
+import type { ShownCertificate } from './certificates.ts'
 
 /** RFC 7523 §2.2. */
-const BY_JWT = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+export const BY_JWT = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
 /** Parameters by which a client authenticates; all others are what it asks. */
 export const CREDENTIAL_PARAMETERS = [
@@ -15,33 +10,45 @@ export const CREDENTIAL_PARAMETERS = [
   'client_secret',
   'client_assertion',
   'client_assertion_type',
-]
+] as const
+
+/** What a call says of who makes it. */
+interface Said {
+  /** Its `authorization` header. */
+  header: string | undefined
+  parameter: (name: (typeof CREDENTIAL_PARAMETERS)[number]) => string | undefined
+  /** What it has shown by TLS; by that alone it authenticates if there is nothing else. */
+  certificate: ShownCertificate | undefined
+}
+
+/** One way to authenticate, and what is shown by it. */
+type Shown =
+  | { method: 'client_secret_basic' | 'client_secret_post'; clientId: string; secret: string }
+  | {
+      method: 'private_key_jwt'
+      clientId: string | undefined
+      assertion: string
+      audiences: readonly string[]
+    }
+  | ({ method: 'certificate'; clientId: string } & ShownCertificate)
 
 /**
  * Reads what a client shows of itself (RFC 6749 §2.3.1, RFC 7523 §2.2, RFC 8705 §2).
  *
  * @param origins our own, for whose addresses an assertion must be meant
- * @param certificate what it has shown by TLS; by that alone it authenticates if there is nothing else
- * @throws Refusal `client_credentials_wrong`
- * @throws CibaRefusal `invalid_request` when it does so in two ways at once
+ * @throws Refusal `client_credentials_wrong`; `input_invalid` when it does so in two ways at once
  */
-export function readCredentials(
-  http: FastifyRequest,
-  form: Parameters,
-  origins: readonly string[],
-  certificate: ShownCertificate | undefined,
-): Credentials {
-  const secret = form.get('client_secret')
-  const assertion = form.get('client_assertion')
-  const header = http.headers.authorization
+export function readCredentials({ header, parameter, certificate }: Said, origins: readonly string[]): Shown {
+  const secret = parameter('client_secret')
+  const assertion = parameter('client_assertion')
   if ([header, secret, assertion].filter((each) => each !== undefined).length > 1) {
-    throw invalidRequest('The client authenticates in two ways at once.')
+    throw new Refusal('input_invalid', { detail: 'The client authenticates in two ways at once.' })
   }
-  const clientId = form.get('client_id')
+  const clientId = parameter('client_id')
   if (header !== undefined) return basic(header, clientId)
   if (assertion !== undefined) {
-    if (form.get('client_assertion_type') !== BY_JWT) {
-      throw invalidRequest(`client_assertion_type must be ${BY_JWT}.`)
+    if (parameter('client_assertion_type') !== BY_JWT) {
+      throw new Refusal('input_invalid', { detail: `client_assertion_type must be ${BY_JWT}.` })
     }
     return { method: 'private_key_jwt', clientId, assertion, audiences: origins.flatMap(audiencesOf) }
   }
@@ -59,7 +66,7 @@ const audiencesOf = (issuer: string) => [
   ...['/token', '/oauth/token', '/bc-authorize', '/introspect', '/revoke'].map((path) => issuer + path),
 ]
 
-function basic(header: string, alsoNamed: string | undefined): Credentials {
+function basic(header: string, alsoNamed: string | undefined): Shown {
   const [scheme, encoded = ''] = header.split(' ')
   const pair = Buffer.from(encoded, 'base64').toString('utf8')
   const at = pair.indexOf(':')
@@ -78,19 +85,11 @@ function formDecode(text: string): string {
   }
 }
 
-/** What the caller has shown by TLS. @throws CibaRefusal `invalid_request` for a header of somebody who may not send it */
-export function shownCertificate(
-  { certificates, now }: CibaContext,
-  http: FastifyRequest,
-): ShownCertificate | undefined {
-  try {
-    return certificates && certificateOf(certificates, http, now())
-  } catch (fault) {
-    if (fault instanceof CertificateRefused) throw invalidRequest(fault.message)
-    throw fault
-  }
-}
-
-/** Under which a client may know us. */
-export const originsOf = ({ site, certificates }: CibaContext): string[] =>
-  certificates?.origin === undefined ? [site.origin] : [site.origin, certificates.origin]
+/** Under which addresses of ours a client may know us, where certificates are taken too. */
+export const originsOf = ({
+  site,
+  certificates,
+}: {
+  site: { origin: string }
+  certificates: { origin: string | undefined } | undefined
+}): string[] => (certificates?.origin === undefined ? [site.origin] : [site.origin, certificates.origin])
