@@ -1,7 +1,16 @@
 import { newId, uuidv7 } from '#base/ids.ts'
 import { newSecret } from '#base/secrets.ts'
+import { cpuOf } from './support/child.ts'
 import { type Asker, prepareClients } from './support/clients.ts'
-import { atMost, type BenchOptions, median, percentile, type Report } from './support/figures.ts'
+import {
+  atMost,
+  type BenchOptions,
+  median,
+  percentile,
+  type Report,
+  ratios,
+  spread,
+} from './support/figures.ts'
 import { temporaryFolder } from './support/folder.ts'
 import { type BenchServer, startServer } from './support/server.ts'
 
@@ -9,6 +18,8 @@ const CLIENTS = 1_000
 /** Of each kind in a round; the server bears with 6,000 failures a minute from one address. */
 const CALLS = 250
 const WARM_UP = 100
+const CPU = 'server CPU µs each'
+const TIMES = 'p50, times the first of the pair'
 
 /** Whose answers must take alike, and how each is called; answers microseconds. */
 type Kinds = Record<string, () => Promise<number>>
@@ -23,32 +34,46 @@ export async function benchAlike({ rounds, say }: BenchOptions): Promise<Report>
   const env = { COUNTERSIGN_CIBA_RATE_LIMIT: '1000000/1s' }
   await using server = await startServer({ data: folder.path, env })
   const pairs = [secretsOf(server, askers), await usersOf(server, askers)].map((kinds) =>
-    Object.entries(kinds).map(([kind, call]) => ({ kind, call, us: [] as number[] })),
+    Object.entries(kinds).map(([kind, call]) => ({ kind, call, us: [] as number[][] })),
   )
   const found = pairs.flat()
+  const cpuUs: number[] = []
 
   for (let i = 0; i < WARM_UP; i += 1) for (const { call } of found) await call()
-  for (let round = 0; round < rounds; round += 1) {
-    say(`alike: round ${round + 1}`)
+  for (let done = 0; done < rounds; done += 1) {
+    say(`alike: round ${done + 1}`)
     // In turn, so that all meet the same machine.
-    for (let i = 0; i < CALLS; i += 1) for (const { call, us } of found) us.push(await call())
+    const [round, before] = [found.map(() => [] as number[]), cpuOf(server.pid)]
+    for (let i = 0; i < CALLS; i += 1)
+      for (const [at, { call }] of found.entries()) round[at]?.push(await call())
+    cpuUs.push((cpuOf(server.pid) - before) / (CALLS * found.length))
+    for (const [at, { us }] of found.entries()) us.push(round[at] ?? [])
   }
 
   return {
     name: 'alike',
     about: 'answers that must not be told apart, asked in turn',
-    rows: found.map(({ kind, us }) => ({
-      answer: kind,
-      calls: us.length,
-      'p25 µs': percentile(us, 0.25),
-      'p50 µs': median(us),
-      'p75 µs': percentile(us, 0.75),
-      'p99 µs': percentile(us, 0.99),
-    })),
+    rows: [
+      ...pairs.flatMap((pair) =>
+        pair.map(({ kind, us }) => ({
+          answer: kind,
+          calls: us.flat().length,
+          'p25 µs': spread(us.map((each) => percentile(each, 0.25))),
+          'p50 µs': spread(us.map(median)),
+          'p75 µs': spread(us.map((each) => percentile(each, 0.75))),
+          'p99 µs': spread(us.map((each) => percentile(each, 0.99))),
+          [TIMES]: spread(ratios(us.map(median), pair[0]?.us.map(median) ?? [])),
+        })),
+      ),
+      { answer: 'all of them', calls: found.flatMap(({ us }) => us.flat()).length, [CPU]: spread(cpuUs) },
+    ],
     bars: pairs.map((pair) => {
-      const medians = pair.map(({ us }) => median(us))
+      const medians = pair.map(({ us }) => median(us.flat()))
       const name = `the slower median, times the other: ${pair.map(({ kind }) => kind).join(', ')}`
-      return atMost(name, Math.max(...medians) / Math.min(...medians), 1.1)
+      return atMost(name, Math.max(...medians) / Math.min(...medians), 1.1, {
+        column: TIMES,
+        cells: [pair[1]?.kind ?? ''],
+      })
     }),
   }
 }

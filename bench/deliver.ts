@@ -1,7 +1,7 @@
 import { cpuOf } from './support/child.ts'
 import { startBenchPostgres } from './support/database.ts'
 import { type Deliverer, startDeliverer, UNDER_WAY } from './support/deliverer.ts'
-import { atLeast, atMost, type BenchOptions, median, type Report, spread } from './support/figures.ts'
+import { atLeast, atMost, type BenchOptions, median, type Report, ratios, spread } from './support/figures.ts'
 import { temporaryFolder } from './support/folder.ts'
 import { startServer } from './support/server.ts'
 import { startSink } from './support/sink.ts'
@@ -14,6 +14,10 @@ const SLOW_COUNT = 2_000
 const SLOW_WARM_UP = 300
 /** One app has eight posts under way at most. */
 const APPS = 64
+/** Posts alone. */
+const BARE = 'undici'
+const RATE = `deliveries/s, times ${BARE}`
+const CPU = 'CPU, times the floor'
 
 interface Measured {
   rate: number
@@ -37,7 +41,7 @@ export async function benchDeliver({ rounds, profile, say }: BenchOptions): Prom
   const [floors, peers] = [await postgres.database(), await postgres.database()]
   const ours = (place: Place) => () => startOurs(place, sink.url, profile)
   const variants: Variant[] = [
-    { name: 'undici', start: of('undici', ''), found: [] },
+    { name: BARE, start: of('undici', ''), found: [] },
     { name: 'floor, SQLite', start: of('floor-sqlite', folder.path), found: [] },
     { name: 'countersign, SQLite', start: ours({ data: folder.path }), found: [] },
     { name: 'floor, PostgreSQL', start: of('floor-postgres', floors), found: [] },
@@ -98,36 +102,45 @@ async function startOurs(place: Place, url: string, profile: string | undefined)
 }
 
 function report(variants: Variant[]): Report {
-  const of = (name: string) => variants.find((each) => each.name === name)?.found ?? []
-  /** Median of the ratios, round by round. */
-  const ratio = (key: keyof Measured, ours: string, other: string) =>
-    median(of(ours).map((each, round) => each[key] / (of(other)[round]?.[key] ?? Number.NaN)))
+  const of = (name: string, key: keyof Measured) =>
+    (variants.find((each) => each.name === name)?.found ?? []).map((each) => each[key])
+  const times = (key: keyof Measured, ours: string, other: string) => ratios(of(ours, key), of(other, key))
   const rate = (ours: string, other: string, limit: number) =>
-    atLeast(`${ours}: deliveries a second, times ${other}`, ratio('rate', ours, other), limit)
+    atLeast(
+      `${ours}: deliveries a second, times ${other}`,
+      median(times('rate', ours, other)),
+      limit,
+      other === BARE ? { column: RATE, cells: [ours] } : undefined,
+    )
+  const cpu = (ours: string, floor: string) =>
+    atMost(`${ours}: CPU, times the floor`, median(times('cpuUs', ours, floor)), 1.6, {
+      column: CPU,
+      cells: [ours],
+    })
   const [sqlite, postgres] = ['countersign, SQLite', 'countersign, PostgreSQL']
   return {
     name: 'deliver',
     about: `a long queue, ${UNDER_WAY} posts under way; ours signs, peers post alone, as they come`,
-    rows: variants.map(({ name, found }) => ({
-      variant: name,
-      'deliveries/s min / med / max': spread(found.map((each) => each.rate)),
-      'CPU µs each': spread(
-        found.map((each) => each.cpuUs),
-        1,
-      ),
-      'PostgreSQL CPU µs each': spread(
-        found.map((each) => each.postgresUs),
-        1,
-      ),
-    })),
+    rows: variants.map(({ name }) => {
+      const floor = name.replace('countersign', 'floor')
+      return {
+        variant: name,
+        'deliveries/s': spread(of(name, 'rate')),
+        [RATE]: spread(times('rate', name, BARE)),
+        'CPU µs each': spread(of(name, 'cpuUs')),
+        ...(floor === name ? {} : { [CPU]: spread(times('cpuUs', name, floor)) }),
+        'PostgreSQL CPU µs each': spread(of(name, 'postgresUs')),
+      }
+    }),
+    peers: variants.map(({ name }) => name).filter((name) => !name.startsWith('countersign')),
     bars: [
-      rate(sqlite, 'undici', 0.6),
-      rate(postgres, 'undici', 0.5),
+      rate(sqlite, BARE, 0.6),
+      rate(postgres, BARE, 0.5),
       rate(postgres, 'graphile-worker, tuned', 1),
       rate(postgres, 'graphile-worker', 4),
       rate(postgres, 'pg-boss', 1),
-      atMost(`${sqlite}: CPU, times the floor`, ratio('cpuUs', sqlite, 'floor, SQLite'), 1.6),
-      atMost(`${postgres}: CPU, times the floor`, ratio('cpuUs', postgres, 'floor, PostgreSQL'), 1.6),
+      cpu(sqlite, 'floor, SQLite'),
+      cpu(postgres, 'floor, PostgreSQL'),
     ],
   }
 }

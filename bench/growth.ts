@@ -1,6 +1,6 @@
 import { cpuOf } from './support/child.ts'
 import { startBenchPostgres } from './support/database.ts'
-import { atMost, type BenchOptions, median, type Report, spread } from './support/figures.ts'
+import { atMost, type BenchOptions, median, type Report, ratios, spread } from './support/figures.ts'
 import { temporaryFolder } from './support/folder.ts'
 import { finishedRows } from './support/grown.ts'
 import { startServer } from './support/server.ts'
@@ -11,6 +11,7 @@ const SIZES = [10_000, 1_000_000] as const
 const COUNT = 2_000
 const WARM_UP = 1_000
 const APPS = 64
+const TIMES = 'CPU, times the small store'
 
 interface Side {
   engine: 'SQLite' | 'PostgreSQL'
@@ -66,22 +67,29 @@ export async function benchGrowth({ rounds, say }: BenchOptions): Promise<Report
     for (const { stock } of sides) await stock.close()
   }
 
-  const ratio = (engine: string) => {
-    const [small, large] = sides.filter((side) => side.engine === engine)
-    return median((large?.cpuUs ?? []).map((each, round) => each / (small?.cpuUs[round] ?? Number.NaN)))
-  }
+  const times = ({ engine, cpuUs }: Side) =>
+    ratios(cpuUs, sides.find((side) => side.engine === engine)?.cpuUs ?? [])
   return {
     name: 'growth',
     about:
       'a delivery in a store that has done many already; processor time of the server, and of PostgreSQL',
-    rows: sides.map(({ engine, size, cpuUs, rates }) => ({
-      store: engine,
-      'finished deliveries': size,
-      'CPU µs each min / med / max': spread(cpuUs, 1),
-      'deliveries/s min / med / max': spread(rates),
+    rows: sides.map((side) => ({
+      store: side.engine,
+      'finished deliveries': finished(side.size),
+      'CPU µs each': spread(side.cpuUs),
+      [TIMES]: spread(times(side)),
+      'deliveries/s': spread(side.rates),
     })),
-    bars: (['SQLite', 'PostgreSQL'] as const).map((engine) =>
-      atMost(`${engine}: CPU at a million, times that at ten thousand`, ratio(engine), 1.2),
-    ),
+    peers: [finished(SIZES[0])],
+    bars: sides
+      .filter(({ size }) => size !== SIZES[0])
+      .map((side) =>
+        atMost(`${side.engine}: CPU at a million, times that at ten thousand`, median(times(side)), 1.2, {
+          column: TIMES,
+          cells: [side.engine],
+        }),
+      ),
   }
 }
+
+const finished = (count: number) => `${count.toLocaleString('en')} finished`

@@ -1,9 +1,19 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Pool } from 'undici'
 import { startReceiver } from '../test/support/receiver.ts'
-import { addPerson, approveAndReceive, prepareRequests } from './support/approvals.ts'
+import { addPerson, approveAndReceive, postAlone, prepareRequests } from './support/approvals.ts'
+import { cpuOf } from './support/child.ts'
 import { startBenchPostgres } from './support/database.ts'
-import { atMost, type BenchOptions, percentile, type Report } from './support/figures.ts'
+import {
+  atMost,
+  type BenchOptions,
+  median,
+  percentile,
+  type Report,
+  ratios,
+  roundOf,
+  spread,
+} from './support/figures.ts'
 import { temporaryFolder } from './support/folder.ts'
 import { startServer } from './support/server.ts'
 import { settingsOf } from './support/stock.ts'
@@ -11,6 +21,10 @@ import { settingsOf } from './support/stock.ts'
 const SAMPLES_A_ROUND = 60
 const WARM_UP = 40
 const REST_MS = 60
+const WHOLE = 'approve sent to POST received'
+const ANSWERED = 'approve answered to POST received'
+const FLOOR = 'floor: POST alone'
+const TIMES = 'p50, times the POST alone'
 
 /**
  * Approved on one node, delivered by another: from the approval to the POST, over one PostgreSQL. The node that is asked
@@ -25,7 +39,15 @@ export async function benchHop({ rounds, profile, say }: BenchOptions): Promise<
   await using worker = await startServer({ data: folder.path, env, profile })
   await using asked = await startServer({ data: folder.path, env: { ...env, COUNTERSIGN_WORKER: '0' } })
   const pages = new Pool(asked.address)
-  const found = { all: [] as number[], afterAnswer: [] as number[] }
+  const direct = new Pool(new URL(receiver.url).origin)
+  const body = Buffer.alloc(450, 'x')
+  const found = {
+    all: [] as number[][],
+    afterAnswer: [] as number[][],
+    alone: [] as number[][],
+    cpuUs: [] as number[],
+    postgresUs: [] as number[],
+  }
   try {
     const person = await addPerson(asked)
     const count = WARM_UP + rounds * SAMPLES_A_ROUND
@@ -34,33 +56,52 @@ export async function benchHop({ rounds, profile, say }: BenchOptions): Promise<
     for (const [index, request] of waiting.entries()) {
       const credential = person.passkey.assert(request.options)
       const stage = { server: asked, pages, person, receiver }
+      const [nodesBefore, postgresBefore] = [cpuOf(worker.pid) + cpuOf(asked.pid), postgres.cpuUs()]
       const approved = await approveAndReceive(stage, request.id, credential)
       await pause(REST_MS)
+      const cpuUs = cpuOf(worker.pid) + cpuOf(asked.pid) - nodesBefore
+      const postgresUs = postgres.cpuUs() - postgresBefore
+      const alone = await postAlone(direct, receiver, body)
       if (index < WARM_UP) continue
-      found.all.push(approved.all)
-      found.afterAnswer.push(approved.afterAnswer)
+      const round = Math.floor((index - WARM_UP) / SAMPLES_A_ROUND)
+      roundOf(found.all, round).push(approved.all)
+      roundOf(found.afterAnswer, round).push(approved.afterAnswer)
+      roundOf(found.alone, round).push(alone)
+      found.cpuUs[round] = (found.cpuUs[round] ?? 0) + cpuUs / SAMPLES_A_ROUND
+      found.postgresUs[round] = (found.postgresUs[round] ?? 0) + postgresUs / SAMPLES_A_ROUND
     }
   } finally {
-    await pages.destroy()
+    await Promise.all([pages.destroy(), direct.destroy()])
   }
 
-  const row = (path: string, values: number[]) => ({
+  const { all, afterAnswer, alone } = found
+  const row = (path: string, rounds: number[][]) => ({
     path,
-    samples: values.length,
-    'p50 ms': percentile(values, 0.5),
-    'p99 ms': percentile(values, 0.99),
-    'max ms': Math.max(...values),
+    samples: rounds.flat().length,
+    'p50 ms': spread(rounds.map((each) => percentile(each, 0.5))),
+    [TIMES]: spread(ratios(rounds.map(median), alone.map(median))),
+    'p99 ms': spread(rounds.map((each) => percentile(each, 0.99))),
+    'max ms': Math.max(...rounds.flat()),
   })
   return {
     name: 'hop',
-    about: 'approved on one node, delivered by another, over one PostgreSQL',
+    about: 'approved on one node, delivered by another, over one PostgreSQL; floor: the same POST alone',
     rows: [
-      row('approve sent to POST received', found.all),
-      row('approve answered to POST received', found.afterAnswer),
+      {
+        ...row(WHOLE, all),
+        'CPU of both nodes µs each': spread(found.cpuUs),
+        'PostgreSQL CPU µs each': spread(found.postgresUs),
+      },
+      row(ANSWERED, afterAnswer),
+      row(FLOOR, alone),
     ],
+    peers: [FLOOR],
     bars: [
-      atMost('p99 from the answered decision, ms', percentile(found.afterAnswer, 0.99), 20),
-      atMost('p99 from the call, ms', percentile(found.all, 0.99), 20),
+      atMost('p99 from the answered decision, ms', percentile(afterAnswer.flat(), 0.99), 20, {
+        column: 'p99 ms',
+        cells: [ANSWERED],
+      }),
+      atMost('p99 from the call, ms', percentile(all.flat(), 0.99), 20, { column: 'p99 ms', cells: [WHOLE] }),
     ],
   }
 }

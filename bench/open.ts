@@ -4,7 +4,7 @@ import { sql } from '#store/sql.ts'
 import { openSqlite } from '#store/sqlite.ts'
 import { startChild } from './support/child.ts'
 import { type Asker, prepareClients } from './support/clients.ts'
-import { atLeast, atMost, type BenchOptions, median, type Report, spread } from './support/figures.ts'
+import { atLeast, atMost, type BenchOptions, median, type Report, ratios, spread } from './support/figures.ts'
 import { temporaryFolder } from './support/folder.ts'
 import { load, type Measured, UNDER_WAY } from './support/load.ts'
 import { startServer } from './support/server.ts'
@@ -13,6 +13,8 @@ const FLOOR = fileURLToPath(new URL('./support/floor-open.ts', import.meta.url))
 /** Clients for each second of a round; a round in which all of them have asked ends early. */
 const CLIENTS_A_SECOND = 10_000
 const WARM_UP_SECONDS = 2
+const RATE = 'answers/s, times the floor'
+const CPU = 'CPU, times the floor'
 
 /** Opening a request on SQLite: the whole server beside the least that one route with three durable rows can cost. */
 export async function benchOpen({ rounds, seconds, profile, say }: BenchOptions): Promise<Report> {
@@ -61,34 +63,26 @@ async function requireOpened(data: string, answers: number, cutOff: number) {
 }
 
 function report(ours: Measured[], floor: Measured[]): Report {
-  const rates = ours.map((each, round) => each.rate / (floor[round]?.rate ?? Number.NaN))
-  const cpus = ours.map((each, round) => each.cpuUs / (floor[round]?.cpuUs ?? Number.NaN))
+  const times = (of: (found: Measured) => number) => ratios(ours.map(of), floor.map(of))
+  const [rates, cpus] = [times(({ rate }) => rate), times(({ cpuUs }) => cpuUs)]
   const row = (variant: string, found: Measured[]) => ({
     variant,
     answers: found.reduce((sum, each) => sum + each.answers, 0),
-    'answers/s min / med / max': spread(found.map((each) => each.rate)),
-    'p50 ms': median(found.map((each) => each.p50)),
-    'p99 ms': median(found.map((each) => each.p99)),
-    'server CPU µs each': spread(
-      found.map((each) => each.cpuUs),
-      1,
-    ),
+    'answers/s': spread(found.map((each) => each.rate)),
+    ...(found === ours ? { [RATE]: spread(rates) } : {}),
+    'p50 ms': spread(found.map((each) => each.p50)),
+    'p99 ms': spread(found.map((each) => each.p99)),
+    'server CPU µs each': spread(found.map((each) => each.cpuUs)),
+    ...(found === ours ? { [CPU]: spread(cpus) } : {}),
   })
   return {
     name: 'open',
     about: 'open a request, SQLite, 50 connections; floor: a bare Fastify route, three rows, group commit',
-    rows: [
-      row('countersign', ours),
-      row('floor', floor),
-      {
-        variant: 'ratio, round by round',
-        'answers/s min / med / max': spread(rates, 2),
-        'server CPU µs each': spread(cpus, 2),
-      },
-    ],
+    rows: [row('countersign', ours), row('floor', floor)],
+    peers: ['floor'],
     bars: [
-      atLeast('answers a second, times the floor', median(rates), 0.6),
-      atMost('CPU of an answer, times the floor', median(cpus), 1.7),
+      atLeast('answers a second, times the floor', median(rates), 0.6, { column: RATE }),
+      atMost('CPU of an answer, times the floor', median(cpus), 1.7, { column: CPU }),
     ],
   }
 }

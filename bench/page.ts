@@ -1,7 +1,9 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { CDPSession } from 'playwright-core'
 import { openChromium } from '../test/support/chromium.ts'
 import { startPerson } from '../test/support/person.ts'
-import { atMost, type BenchOptions, median, type Report, spread } from './support/figures.ts'
+import { atMost, type BenchOptions, median, type Report, ratios, spread } from './support/figures.ts'
 import { temporaryFolder } from './support/folder.ts'
 import { type BenchServer, startServer } from './support/server.ts'
 
@@ -14,6 +16,9 @@ const NETWORK = {
   uploadThroughput: 750_000 / 8,
 }
 
+const NEAR = 'this machine’s network'
+const FLOOR = 'floor: one sentence'
+
 interface Found {
   painted: number[]
   readable: number[]
@@ -21,16 +26,18 @@ interface Found {
   worked: number[]
 }
 
+const nothing = (): Found => ({ painted: [], readable: [], worked: [] })
+
 /** From the tap on a notice to the request on the screen, with nothing in the cache. */
 export async function benchPage({ rounds, say }: BenchOptions): Promise<Report> {
   await using folder = await temporaryFolder()
   await using server = await startServer({ data: folder.path })
   const { cookie, path } = await askedPerson(server)
   const browser = await openChromium()
-  const near: Found = { painted: [], readable: [], worked: [] }
-  const mobile: Found = { painted: [], readable: [], worked: [] }
+  const [near, mobile, nearFloor, mobileFloor] = [nothing(), nothing(), nothing(), nothing()]
+  await using floor = await startFloor()
 
-  async function visit(found: Found, network: typeof NETWORK | undefined) {
+  async function visit(found: Found, network: typeof NETWORK | undefined, url: string) {
     const context = await browser.newContext({ viewport: { width: 390, height: 844 }, locale: 'en-IN' })
     const [name = '', value = ''] = cookie.split('=')
     await context.addCookies([{ name, value, url: server.origin }])
@@ -40,7 +47,7 @@ export async function benchPage({ rounds, say }: BenchOptions): Promise<Report> 
     if (network) await devtools.send('Network.emulateNetworkConditions', network)
     await devtools.send('Performance.enable')
     await devtools.send('Emulation.setCPUThrottlingRate', { rate: CPU_SLOWDOWN })
-    await page.goto(`${server.origin}${path}`, { timeout: 60_000 })
+    await page.goto(url, { timeout: 60_000 })
     await page.locator('.decide').waitFor({ timeout: 60_000 })
     found.worked.push(await threadTime(devtools))
     found.painted.push(await page.evaluate(largestPaint))
@@ -50,8 +57,11 @@ export async function benchPage({ rounds, say }: BenchOptions): Promise<Report> 
 
   try {
     for (let round = 0; round < rounds; round += 1) {
-      await visit(near, undefined)
-      await visit(mobile, NETWORK)
+      for (const isFloor of round % 2 === 0 ? [false, true] : [true, false]) {
+        const url = isFloor ? floor.url : `${server.origin}${path}`
+        await visit(isFloor ? nearFloor : near, undefined, url)
+        await visit(isFloor ? mobileFloor : mobile, NETWORK, url)
+      }
       say(
         `page: round ${round + 1}: ${near.painted.at(-1)?.toFixed(0)} and ${mobile.painted.at(-1)?.toFixed(0)} ms`,
       )
@@ -62,17 +72,46 @@ export async function benchPage({ rounds, say }: BenchOptions): Promise<Report> 
   return {
     name: 'page',
     about: `a request on a fresh phone, processor ${CPU_SLOWDOWN} times slower; mobile: ${NETWORK.latency} ms, 1.6 Mbit/s`,
-    rows: [...rowsOf('this machine’s network', near), ...rowsOf('mobile', mobile)],
-    bars: [atMost('largest contentful paint, ms', median(near.painted), 1_500)],
+    rows: [...rowsOf(NEAR, near, nearFloor), ...rowsOf('mobile', mobile, mobileFloor)],
+    peers: [FLOOR],
+    bars: [
+      atMost('largest contentful paint, ms', median(near.painted), 1_500, {
+        column: 'ms',
+        cells: [NEAR, 'largest contentful paint'],
+      }),
+    ],
   }
 }
 
-const rowsOf = (network: string, { painted, readable, worked }: Found) =>
+const rowsOf = (network: string, ours: Found, floor: Found) =>
   [
-    { until: 'largest contentful paint', times: painted },
-    { until: 'readable, as the bench saw it', times: readable },
-    { until: 'processor time of the page’s thread by then', times: worked },
-  ].map(({ until, times }) => ({ network, until, times: times.length, 'ms min / med / max': spread(times) }))
+    { until: 'largest contentful paint', of: ({ painted }: Found) => painted },
+    { until: 'readable, as the bench saw it', of: ({ readable }: Found) => readable },
+    { until: 'CPU of the page’s thread by then', of: ({ worked }: Found) => worked },
+  ].flatMap(({ until, of }) =>
+    [ours, floor].map((found) => ({
+      network,
+      page: found === ours ? 'countersign' : FLOOR,
+      until,
+      times: of(found).length,
+      ms: spread(of(found)),
+      ...(found === ours ? { 'times the floor': spread(ratios(of(ours), of(floor))) } : {}),
+    })),
+  )
+
+/** The least that a page can be: one sentence, nothing to run. */
+async function startFloor() {
+  const html = '<!doctype html><title>Floor</title><p class="decide">Northwind Research asks for a token.</p>'
+  const server = createServer((_, answer) => answer.setHeader('content-type', 'text/html').end(html))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
 
 /** Somebody with a request that waits. */
 async function askedPerson(server: BenchServer) {

@@ -12,6 +12,7 @@ import { benchHop } from './hop.ts'
 import { benchOpen } from './open.ts'
 import { benchPage } from './page.ts'
 import { benchStart } from './start.ts'
+import { chartSvg } from './support/chart.ts'
 import type { Report } from './support/figures.ts'
 import { machineLine, reportText } from './support/print.ts'
 
@@ -34,8 +35,8 @@ const LONG_ROUNDS = 3
 
 const HELP = `Usage: npm run bench -- [NAME…] [OPTIONS]
 
-Measures the server beside the least that its work can cost, in one run, on this machine. Linux only: processor time
-and memory are read from /proc. A missed limit is told and is no failure: a benchmark is no test.
+Measures the server beside the least that its work can cost, in one run, on this machine, in alternating rounds. Linux
+only: processor time and memory are read from /proc. A missed limit is told and is no failure: a benchmark is no test.
 
   open      open a request on SQLite, 50 connections
   approve   from the approval to the POST at the app's endpoint, one at a time
@@ -51,6 +52,7 @@ and memory are read from /proc. A missed limit is told and is no failure: a benc
   --rounds N       rounds of each bench (5; deliver, growth, dead: 3)
   --seconds S      length of one measurement of “open”; size of a round of “ciba” (2)
   --profile DIR    write CPU profiles of the server into this folder (open, approve, deliver)
+  --out DIR        folder for NAME.json, NAME.md (a table) and NAME.svg (a picture) (bench/results)
   --json           print JSON
 `
 
@@ -60,6 +62,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     seconds: { type: 'string', default: '2' },
     profile: { type: 'string' },
+    out: { type: 'string', default: fileURLToPath(new URL('./results', import.meta.url)) },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -93,10 +96,13 @@ async function run() {
   if (values.json) process.stdout.write(`${JSON.stringify({ machine, reports }, null, 2)}\n`)
 }
 
-/** What was found stays as a file too, the last run of each bench. */
+/** What was found stays as files too, the last run of each bench: figures, table, picture. */
 async function keep(machine: string, report: Report) {
-  const folder = fileURLToPath(new URL('./results/', import.meta.url))
-  await mkdir(folder, { recursive: true })
-  const text = JSON.stringify({ machine, at: new Date().toISOString(), ...report }, null, 2)
-  await writeFile(join(folder, `${report.name}.json`), `${text}\n`)
+  await mkdir(values.out, { recursive: true })
+  const [at, path] = [new Date().toISOString(), join(values.out, report.name)]
+  const command = `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim()
+  const made = `\`${command}\`, ${at.slice(0, 10)}, ${machine}`
+  await writeFile(`${path}.json`, `${JSON.stringify({ command, machine, at, ...report }, null, 2)}\n`)
+  await writeFile(`${path}.md`, `${made}\n\n${reportText(report)}`)
+  await writeFile(`${path}.svg`, chartSvg(report, made.replaceAll('`', '')))
 }

@@ -5,13 +5,32 @@ export interface Bar {
   limit: number
   atMost: boolean
   isHeld: boolean
+  /** Where the picture shows it: a column, and those of our rows that have all these cells. */
+  on?: Place | undefined
 }
+
+interface Place {
+  column: string
+  cells?: readonly string[]
+}
+
+/** Least, median and greatest of what was measured several times. */
+export interface Spread {
+  min: number
+  med: number
+  max: number
+}
+
+/** What stands in a table: a name, a count, or a figure, which a picture shows as well. */
+export type Cell = string | number | Spread
 
 /** What a bench found: rows of a table, each a column a name, and the limits it was measured against. */
 export interface Report {
   name: string
   about: string
-  rows: Record<string, string | number>[]
+  rows: Record<string, Cell>[]
+  /** Names, in the rows, of what ours is measured beside: floors, and other people's software. */
+  peers?: readonly string[]
   bars: Bar[]
 }
 
@@ -25,20 +44,22 @@ export interface BenchOptions {
   say: (line: string) => void
 }
 
-export const atMost = (what: string, is: number, limit: number): Bar => ({
+export const atMost = (what: string, is: number, limit: number, on?: Place): Bar => ({
   what,
   is,
   limit,
   atMost: true,
   isHeld: is <= limit,
+  on,
 })
 
-export const atLeast = (what: string, is: number, limit: number): Bar => ({
+export const atLeast = (what: string, is: number, limit: number, on?: Place): Bar => ({
   what,
   is,
   limit,
   atMost: false,
   isHeld: is >= limit,
+  on,
 })
 
 /** The value that so large a share of all values does not exceed (nearest rank). */
@@ -58,6 +79,21 @@ export function median(values: readonly number[]): number {
   )
 }
 
-/** Least, median and greatest, for a table. */
-export const spread = (values: readonly number[], digits = 0): string =>
-  [Math.min(...values), median(values), Math.max(...values)].map((each) => each.toFixed(digits)).join(' / ')
+export const spread = (values: readonly number[]): Spread => ({
+  min: Math.min(...values),
+  med: median(values),
+  max: Math.max(...values),
+})
+
+export const isSpread = (cell: Cell | undefined): cell is Spread => typeof cell === 'object'
+
+/** How many times the others' figure ours is, round by round: both met the same machine. */
+export const ratios = (ours: readonly number[], others: readonly number[]): number[] =>
+  ours.map((each, round) => each / (others[round] ?? Number.NaN))
+
+/** What was found in a round so far, begun where it is the first. */
+export function roundOf<T>(rounds: T[][], round: number): T[] {
+  const found = rounds[round] ?? []
+  rounds[round] = found
+  return found
+}

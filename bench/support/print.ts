@@ -1,10 +1,11 @@
-import { cpus, release } from 'node:os'
-import type { Bar, Report } from './figures.ts'
+import { cpus, release, totalmem } from 'node:os'
+import { type Bar, type Cell, isSpread, type Report } from './figures.ts'
 
 /** The machine in one line; figures of two machines are not to be compared. */
 export function machineLine(): string {
   const all = cpus()
-  return `${all[0]?.model ?? 'unknown processor'}, ${all.length} cores, Linux ${release()}, Node ${process.version}, SQLite ${process.versions.sqlite}`
+  const memory = `${(totalmem() / 2 ** 30).toFixed(0)} GiB`
+  return `${all[0]?.model ?? 'unknown processor'}, ${all.length} cores, ${memory}, Linux ${release()}, Node ${process.version}, SQLite ${process.versions.sqlite}`
 }
 
 export function reportText({ name, about, rows, bars }: Report): string {
@@ -17,7 +18,7 @@ const barLine = ({ what, is, limit, atMost, isHeld }: Bar) =>
 /** A table in Markdown whose columns also line up on a terminal. */
 function table(rows: Report['rows']): string {
   const heads = [...new Set(rows.flatMap((row) => Object.keys(row)))]
-  const cells = [heads, ...rows.map((row) => heads.map((head) => text(row[head] ?? '')))]
+  const cells = [heads, ...rows.map((row) => heads.map((head) => cellText(row[head] ?? '')))]
   const widths = heads.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
   const line = (row: string[]) =>
     `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
@@ -26,7 +27,17 @@ function table(rows: Report['rows']): string {
   return [first, rule, ...rest].join('\n')
 }
 
-const text = (value: string | number) => (typeof value === 'number' ? number(value) : value)
+/** A figure of several rounds is written least / median / greatest, one that was taken once alone. */
+function cellText(cell: Cell): string {
+  if (typeof cell === 'number') return number(cell)
+  if (!isSpread(cell)) return cell
+  const { min, med, max } = cell
+  return min === max ? number(med) : [min, med, max].map(number).join(' / ')
+}
 
-const number = (value: number) =>
-  Number.isInteger(value) || Math.abs(value) >= 1_000 ? value.toFixed(0) : value.toFixed(2)
+/** So many digits as can be meant. */
+export function number(value: number): string {
+  const size = Math.abs(value)
+  if (Number.isInteger(value) || size >= 100) return value.toFixed(0)
+  return value.toFixed(size >= 10 ? 1 : 2)
+}
