@@ -31,6 +31,7 @@ import { announceNode } from '#outbox/nodes.ts'
 import { cibaPayload, cibaSettling } from '#protocols/ciba/payload.ts'
 import { upstoxPayload } from '#protocols/upstox/payload.ts'
 import { dailyExpiry } from '#requests/expiry.ts'
+import { keepPace } from '#requests/pace.ts'
 import type { Database } from '#store/database.ts'
 import { timed } from '#store/timed.ts'
 import type { Issuer } from '#tokens/issue.ts'
@@ -95,6 +96,7 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
   // The workers start last, and what wakes them is needed before.
   const wake = { deliveries: (_clientId: string) => {} }
   const uses = gatherSecretUses({ db, now, log })
+  const polls = keepPace({ db, log })
   const counts = countChannels({ db, now, log })
   const traces = config.otlpUrl
     ? (await import('./traces.ts')).startTraces({
@@ -129,6 +131,7 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
     settlings: { ciba: cibaSettling },
     nextExpiry: dailyExpiry(config.dailyExpiry),
     askRules: askRules(config),
+    polls,
     catalogue: { scopes: config.scopes, details: config.detailTypes },
     linkRules: {
       codeLifeMs: config.linkCodeLife,
@@ -188,6 +191,7 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
       tally.stop()
       await keeper.stop()
       await uses.stop()
+      await polls.stop()
       keys.stop()
       await counts.stop()
     },

@@ -34,7 +34,7 @@ interface Answered {
 
 /** Tells of every answer once it is sent, streams left out. */
 export function watchAnswers(server: Server, note: (answer: Answered) => void) {
-  server.addHook('onResponse', async (http, reply) => {
+  server.addHook('onResponse', (http, reply, done) => {
     note({
       id: http.id,
       method: http.method,
@@ -42,5 +42,6 @@ export function watchAnswers(server: Server, note: (answer: Answered) => void) {
       status: reply.statusCode,
       ms: Math.round(reply.elapsedTime * 10) / 10,
     })
+    done()
   })
 }

@@ -68,9 +68,10 @@ export function createServer({ log, trustProxy, onBadUrl }: ServerOptions): Serv
     }
   })
 
-  server.addHook('onSend', async (_http, reply) => {
+  server.addHook('onSend', (_http, reply, payload, done) => {
     reply.header('x-content-type-options', 'nosniff')
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
+    done(null, payload)
   })
   server.setErrorHandler((error, http, reply) => sendProblem(reply, troubleOf(error, http, log)))
   return server

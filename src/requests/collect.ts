@@ -1,12 +1,11 @@
 import { Refusal } from '#base/errors.ts'
-import type { AskContext } from './ask.ts'
 import type { Granted } from './grant.ts'
 import { requestOfHandle } from './handle.ts'
-import { type Poll, redeemRequest } from './redeem.ts'
+import { type Poll, type RedeemContext, redeemRequest } from './redeem.ts'
 import { stateAt } from './state.ts'
 import { requestById, type TokenRequest } from './store.ts'
 
-export interface CollectContext extends AskContext {
+export interface CollectContext extends RedeemContext {
   /** Tells of each event of a user's requests, on whichever node it happens. @returns how to stop listening */
   listen: (userId: string, listener: (event: { requestId: string | null }) => void) => () => void
   /** Fires when this server is being stopped: nobody is kept waiting then. */
@@ -24,19 +23,20 @@ let held = 0
  * after a while that it is still pending (CIBA Core 1.0 §10.1, long polling).
  *
  * @param holdMs how long it may be held
- * @param gone fires when the caller has hung up
+ * @param whenGone makes a signal that fires when the caller has hung up
  * @throws Refusal as `redeemRequest`
  */
 export async function collectResult(
   context: CollectContext,
   poll: Poll,
-  { holdMs, gone }: { holdMs: number; gone: AbortSignal },
+  { holdMs, whenGone }: { holdMs: number; whenGone: () => AbortSignal },
 ): Promise<Granted> {
   try {
     return await redeemRequest(context, poll)
   } catch (fault) {
     const isPending = fault instanceof Refusal && fault.code === 'request_pending'
     if (!isPending || holdMs <= 0 || held >= MOST_HELD) throw fault
+    const gone = whenGone()
     const request = await requestById(context.db, requestOfHandle(context.vault, poll.handle) ?? '')
     if (request) await decisionOn(context, request, { holdMs, gone })
     // Who has hung up would never hear of it, and there is no second time.

@@ -1,5 +1,4 @@
 import { eventsOfRequest, recordEvent } from '#audit/events.ts'
-import { SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import { clientInside, lockLink } from '#clients/store.ts'
 import type { Transaction } from '#store/database.ts'
@@ -12,13 +11,13 @@ import type { AskContext } from './ask.ts'
 import { type Approved, type Granted, grantTokens, keepGranted, planGrant } from './grant.ts'
 import { requestOfHandle } from './handle.ts'
 import { noteSourceFailed } from './issue.ts'
+import type { PollPace } from './pace.ts'
 import { stateAt } from './state.ts'
 import {
-  lockHandle,
+  lockWithHandle,
   markRedeemed,
-  notePoll,
-  type RequestHandle,
-  requestInside,
+  type RequestWithHandle,
+  requestWithHandle,
   type TokenRequest,
   withheldOf,
 } from './store.ts'
@@ -38,16 +37,15 @@ export interface Poll {
   isSecondLook?: boolean
 }
 
+export interface RedeemContext extends AskContext {
+  polls: PollPace
+}
+
 type Outcome =
   | { granted: Granted }
   | { refusal: Refusal }
   /** Approved; its token is to come from the operator's own issuer first. */
   | { owed: Grant; request: TokenRequest }
-
-/** Waits are measured by two clocks and over a network: so much earlier is not yet too early. */
-const EARLY_MS = 100
-/** By which the interval of a client grows that does not keep it (CIBA Core 1.0 §11). */
-const PENALTY_SECONDS = 5
 
 /**
  * Gives out the result of a request, the one time: of many who come at the same moment one gets it. The tokens are made
@@ -56,9 +54,13 @@ const PENALTY_SECONDS = 5
  * @throws Refusal `handle_unknown` (also for another client's, and when it comes again: its tokens then end),
  *   `target_refused`, `proof_key_wrong`, `poll_too_soon`, `request_pending`, `request_rejected`, `request_expired` (CIBA Core 1.0 §11)
  */
-export async function redeemRequest(context: AskContext, poll: Poll): Promise<Granted> {
+export async function redeemRequest(context: RedeemContext, poll: Poll): Promise<Granted> {
   const requestId = requestOfHandle(context.vault, poll.handle)
   if (requestId === undefined) throw new Refusal('handle_unknown')
+  // Most polls come while the user still decides: those are answered without a transaction.
+  const asked = await requestWithHandle(context.db, requestId)
+  const refusal = refusalOf(context, asked, poll)
+  if (refusal) throw refusal
   // Refusals are thrown behind the commit: a poll that came too soon, or a second use, is noted all the same.
   const outcome = await context.db.transaction((tx) => look(tx, context, requestId, poll))
   if ('refusal' in outcome) throw outcome.refusal
@@ -69,7 +71,7 @@ export async function redeemRequest(context: AskContext, poll: Poll): Promise<Gr
 
 /** A failure is noted once, for the user to see; what was approved can be fetched as soon as the issuer is back. */
 async function sourcedFor(
-  { db, now, issuer }: AskContext,
+  { db, now, issuer }: RedeemContext,
   { owed, request }: { owed: Grant; request: TokenRequest },
   { cnf }: TokenForm,
 ): Promise<Sourced | undefined> {
@@ -84,25 +86,39 @@ async function sourcedFor(
   }
 }
 
-async function look(tx: Transaction, context: AskContext, requestId: string, poll: Poll): Promise<Outcome> {
-  const now = context.now()
-  const handle = await lockHandle(tx, requestId)
-  const request = await requestInside(tx, requestId)
-  if (!handle || request?.clientId !== poll.clientId) return { refusal: new Refusal('handle_unknown') }
-
-  const { dpopJkt, resources } = termsOf(request)
-  const allowed = resources.length > 0 ? resources : [context.issuer.audience]
-  if (poll.resources.some((each) => !allowed.includes(each)))
-    return { refusal: new Refusal('target_refused') }
+/** Why nothing is given out, where that changes nothing but the pace of the client. */
+function refusalOf(
+  { issuer, now, polls }: RedeemContext,
+  asked: RequestWithHandle | undefined,
+  poll: Poll,
+): Refusal | undefined {
+  if (asked?.clientId !== poll.clientId) return new Refusal('handle_unknown')
+  const { dpopJkt, resources } = termsOf(asked)
+  const allowed = resources.length > 0 ? resources : [issuer.audience]
+  if (poll.resources.some((each) => !allowed.includes(each))) return new Refusal('target_refused')
   const { cnf } = poll.form
   const hasKey = cnf !== undefined && 'jkt' in cnf && cnf.jkt === dpopJkt
-  if (dpopJkt !== null && !hasKey) return { refusal: new Refusal('proof_key_wrong') }
+  if (dpopJkt !== null && !hasKey) return new Refusal('proof_key_wrong')
 
-  const state = stateAt(request, now)
-  if (state === 'pending') return { refusal: await judgePace(tx, handle, poll) }
-  if (state === 'rejected' || state === 'withdrawn') return { refusal: new Refusal('request_rejected') }
-  if (handle.redeemedAt !== null) return { refusal: await endAll(tx, requestId, now) }
-  if (state === 'expired' || request.expiresAt + FETCH_GRACE_MS <= now) {
+  const state = stateAt(asked, now())
+  if (state === 'pending') {
+    return poll.isSecondLook ? new Refusal('request_pending') : polls.judge(asked, poll.at)
+  }
+  return state === 'rejected' || state === 'withdrawn' ? new Refusal('request_rejected') : undefined
+}
+
+async function look(
+  tx: Transaction,
+  context: RedeemContext,
+  requestId: string,
+  poll: Poll,
+): Promise<Outcome> {
+  const now = context.now()
+  const request = await lockWithHandle(tx, requestId)
+  const refusal = refusalOf(context, request, poll)
+  if (refusal || !request) return { refusal: refusal ?? new Refusal('handle_unknown') }
+  if (request.redeemedAt !== null) return { refusal: await endAll(tx, requestId, now) }
+  if (stateAt(request, now) === 'expired' || request.expiresAt + FETCH_GRACE_MS <= now) {
     return { refusal: new Refusal('request_expired') }
   }
   // Unlinked since then, or unlinked and linked anew: what was approved before is over.
@@ -114,21 +130,6 @@ async function look(tx: Transaction, context: AskContext, requestId: string, pol
     return { owed: planGrant(issuer, request, approved), request }
   }
   return { granted: await redeem(tx, context, request, approved, poll.form) }
-}
-
-async function judgePace(
-  tx: Transaction,
-  handle: RequestHandle,
-  { at, isSecondLook }: Poll,
-): Promise<Refusal> {
-  if (isSecondLook) return new Refusal('request_pending')
-  const { requestId, polledAt, intervalSeconds } = handle
-  const isEarly = polledAt !== null && at - polledAt < intervalSeconds * SECOND - EARLY_MS
-  const interval = isEarly ? intervalSeconds + PENALTY_SECONDS : intervalSeconds
-  await notePoll(tx, requestId, interval, at)
-  return isEarly
-    ? new Refusal('poll_too_soon', { facts: { interval, retry_after: interval } })
-    : new Refusal('request_pending', { facts: { interval } })
 }
 
 /** Who has what only the client should have came a second time: nobody can tell which of the two it was. */
@@ -149,7 +150,7 @@ async function approvedAs(tx: Transaction, request: TokenRequest, now: number) {
 
 async function redeem(
   tx: Transaction,
-  context: AskContext,
+  context: RedeemContext,
   request: TokenRequest,
   approved: Approved,
   form: TokenForm,

@@ -1,6 +1,6 @@
 import type { Client } from '#clients/store.ts'
 import type { Database, Transaction } from '#store/database.ts'
-import { sql } from '#store/sql.ts'
+import { sql, twin } from '#store/sql.ts'
 import type { RequestState, Settled } from './state.ts'
 
 /**
@@ -345,19 +345,43 @@ export const handleInside = (tx: Transaction, requestId: string) =>
     select request_id, interval_seconds, polled_at, redeemed_at, sealed_bearer, matched_at
       from request_handles where request_id = ${requestId}`)
 
-/** For one who polls: of two at the same moment the second waits for the first. */
-export const lockHandle = (tx: Transaction, requestId: string) =>
-  tx.one<RequestHandle>(sql`
-    select request_id, interval_seconds, polled_at, redeemed_at, sealed_bearer, matched_at
-      from request_handles where request_id = ${requestId} /* for update */`)
+/** A request that is polled for. */
+export type RequestWithHandle = TokenRequest & RequestHandle
+
+export async function requestWithHandle(db: Database, id: string): Promise<RequestWithHandle | undefined> {
+  const [request] = await db.read<RequestWithHandle>(sql`
+    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold, terms,
+           requested_at, expires_at, token_expires_at, settled_at,
+           request_id, interval_seconds, polled_at, redeemed_at, sealed_bearer, matched_at
+      from token_requests join request_handles on request_id = id where id = ${id}`)
+  return request
+}
+
+/** For one who fetches: of two at the same moment the second waits for the first. */
+export const lockWithHandle = (tx: Transaction, id: string) =>
+  tx.one<RequestWithHandle>(sql`
+    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold, terms,
+           requested_at, expires_at, token_expires_at, settled_at,
+           request_id, interval_seconds, polled_at, redeemed_at, sealed_bearer, matched_at
+      from token_requests join request_handles on request_id = id where id = ${id} /* for update */`)
 
 export const noteMatched = (tx: Transaction, requestId: string, now: number) =>
   tx.run(sql`update request_handles set matched_at = ${now} where request_id = ${requestId}`)
 
-export const notePoll = (tx: Transaction, requestId: string, intervalSeconds: number, now: number) =>
-  tx.run(sql`
-    update request_handles set interval_seconds = ${intervalSeconds}, polled_at = ${now}
-     where request_id = ${requestId}`)
+/** Does nothing where a later poll is known. */
+export const notePoll = (tx: Transaction, requestId: string, intervalSeconds: number, at: number) =>
+  tx.run(
+    sql`
+      update request_handles set interval_seconds = ${intervalSeconds}, polled_at = ${at}
+       where request_id = ${requestId} and (polled_at is null or polled_at < ${at})`,
+    twin`
+      update request_handles set interval_seconds = each.interval_seconds, polled_at = each.polled_at
+        from unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[])
+             with ordinality as each (interval_seconds, polled_at, request_id, later_than, n)
+       where request_handles.request_id = each.request_id
+         and (request_handles.polled_at is null or request_handles.polled_at < each.later_than)
+      returning n`,
+  )
 
 /** @returns 0 when the result was given out before */
 export const markRedeemed = (tx: Transaction, requestId: string, now: number) =>

@@ -9,7 +9,8 @@ export interface Database {
   read<T>(statement: Sql): Promise<T[]>
 
   /**
-   * Runs `work` as one transaction: all of it or nothing. Resolves only after the commit is on disk.
+   * Runs `work` as one transaction: all of it or nothing. Resolves only after the commit is on disk. `work` may run more
+   * than once, where what it did before was undone.
    * `work` talks to the database alone; a call over the network inside it would hold up every other writer.
    *
    * @throws StoreUnavailable when the store is locked, full, damaged or away

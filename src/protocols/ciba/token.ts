@@ -38,11 +38,16 @@ async function collect(context: CibaContext, call: ClientCall, reply: FastifyRep
   const handle = form.get('auth_req_id')
   const resources = requireResources(form, context.issuer)
   if (handle === undefined) throw invalidRequest('auth_req_id is missing.')
-  const hungUp = new AbortController()
-  reply.raw.once('close', () => hungUp.abort())
   const poll = { clientId: client.id, handle, at, resources, form: await readTokenForm(context, call, reply) }
   const holdMs = Math.min(context.holdMs, preferredWaitMs(http.headers) ?? Infinity)
-  return collectResult(context, poll, { holdMs, gone: hungUp.signal })
+  return collectResult(context, poll, { holdMs, whenGone: () => whenClosed(reply) })
+}
+
+function whenClosed({ raw }: FastifyReply): AbortSignal {
+  const hungUp = new AbortController()
+  if (raw.destroyed) hungUp.abort()
+  else raw.once('close', () => hungUp.abort())
+  return hungUp.signal
 }
 
 /** RFC 6749 §6. That the user is there again is not said, so no ID Token is among it (OpenID Connect Core 1.0 §12.2). */
