@@ -226,14 +226,14 @@ describe('a delivery', { concurrency: 6 }, () => {
     await using stage = await setStage()
     let seen: Promise<unknown[]> | undefined
     await using receiver = await startRawReceiver((socket) => {
-      seen ??= stage.server.select('select number, state from delivery_attempts')
+      seen ??= stage.server.select('select attempt, leased_at from outbox')
       void seen.then(() => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'))
     })
     await stage.approve(receiver.url)
     await stage.reaches('delivered')
     const rows = ((await seen) ?? []) as Record<string, unknown>[]
     assert.deepEqual(
-      rows.map(({ number, state }) => `${number} ${state}`),
+      rows.map(({ attempt, leased_at }) => `${attempt} ${leased_at === null ? 'waits' : 'started'}`),
       ['1 started'],
     )
   })

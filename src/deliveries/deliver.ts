@@ -8,11 +8,12 @@ import type { ReadCallKeys } from '#clients/call-keys.ts'
 import { type Answer, CallFailed, type Outbound } from '#outbound/dial.ts'
 import { isProxyFault } from '#outbound/failures.ts'
 import { jitter } from '#outbox/backoff.ts'
-import { cancel } from '#outbox/store.ts'
+import { cancel, type Job } from '#outbox/store.ts'
 import type { Handler, Outcome } from '#outbox/worker.ts'
 import type { Database, Transaction } from '#store/database.ts'
 import { allOf } from '#store/share.ts'
 import { endAccess } from '#tokens/revoke.ts'
+import { unended } from './attempts.ts'
 import { endSpan, sayAttempt, saySettled, spanFields } from './facts.ts'
 import { isListening, postByListener } from './listen.ts'
 import { isFinalRefusal, MANNERS } from './manner.ts'
@@ -25,9 +26,7 @@ import {
   type Delivery,
   type DeliveryAttempt,
   deletePayload,
-  endAttempt,
-  insertAttempt,
-  markUnknownAttempts,
+  putAttempt,
   queuedDelivery,
   queuedDeliveryOfToken,
   settleDelivery,
@@ -62,7 +61,7 @@ export function deliverHandler(context: DeliverContext): Handler {
     async start(tx, job) {
       const delivery = await queuedDelivery(tx, job.ref)
       if (!delivery) return undefined
-      if (job.attempt > 1) await noteAbandoned(tx, delivery, job.attempt - 1, now())
+      if (job.lostAt !== null) await noteAbandoned(tx, delivery, job, now())
       if (delivery.expiresAt <= now()) {
         await giveUp(context, tx, delivery, ENDED)
         return undefined
@@ -77,10 +76,7 @@ export function deliverHandler(context: DeliverContext): Handler {
       if (!isUsable && !isListened) {
         return { repeatAt: delivery.expiresAt }
       }
-      const [{ signing, tls }] = await allOf([
-        callKeys(tx, delivery.clientId, now()),
-        insertAttempt(tx, delivery.id, job.attempt, now()),
-      ])
+      const { signing, tls } = await callKeys(tx, delivery.clientId, now())
 
       return async (signal) => {
         const begunAt = performance.now()
@@ -110,8 +106,8 @@ export function deliverHandler(context: DeliverContext): Handler {
         const ms = performance.now() - begunAt
         return async (tx, isLate): Promise<Outcome> => {
           sayAttempt(tx, delivery, { number: job.attempt, ms, ...answer })
-          if (isLate) return noteLate(tx, delivery, job.attempt, answer, now())
-          const ended = endAttempt(tx, delivery.id, { number: job.attempt, endedAt: now(), ...answer })
+          if (isLate) return noteLate(tx, delivery, job, answer, now())
+          const ended = putAttempt(tx, delivery.id, attemptOf(job, answer, now()))
           if (answer.state === 'succeeded') return succeed(tx, delivery, ended, now())
           await ended
           await noteFailed(tx, delivery, job.attempt, answer, now())
@@ -231,15 +227,15 @@ async function giveUp(
 }
 
 /** The attempt has ended and is told as it ended, unless a later one has called it unknown; the delivery stays as it is. */
-async function noteLate(tx: Transaction, delivery: Delivery, attempt: number, answer: Ended, now: number) {
-  await endAttempt(tx, delivery.id, { number: attempt, endedAt: now, ...answer })
+async function noteLate(tx: Transaction, delivery: Delivery, job: Job, answer: Ended, now: number) {
+  await putAttempt(tx, delivery.id, attemptOf(job, answer, now))
   await recordEvent(tx, {
     kind: 'delivery_late',
     actor: 'system',
     requestId: delivery.requestId,
     userId: delivery.userId,
     clientId: delivery.clientId,
-    detail: `attempt ${attempt}: ${answer.status ?? answer.failure}`,
+    detail: `attempt ${job.attempt}: ${answer.status ?? answer.failure}`,
     at: now,
   })
   return { done: true } as const
@@ -251,16 +247,26 @@ export async function stopDelivery(tx: Transaction, requestId: string, now: numb
   if (!delivery) return
   await settleDelivery(tx, delivery.id, 'undeliverable', now)
   await deletePayload(tx, delivery.id)
-  await cancel(tx, 'deliver', delivery.id)
+  const underWay = await cancel(tx, 'deliver', delivery.id)
+  // Its job is gone, so that it has begun must be said here until it ends.
+  if (underWay) await putAttempt(tx, delivery.id, unended('started', underWay.attempt, underWay.leasedAt))
   saySettled(tx, delivery, 'recalled', now)
 }
 
 /** What a server that vanished had begun: whether it arrived nobody knows. */
-async function noteAbandoned(tx: Transaction, delivery: Delivery, number: number, now: number) {
-  const left = await markUnknownAttempts(tx, delivery.id, now)
-  if (left === 0) return
+async function noteAbandoned(tx: Transaction, delivery: Delivery, { attempt, lostAt }: Job, now: number) {
+  const number = attempt - 1
+  const lost = unended('unknown', number, lostAt ?? now)
+  await putAttempt(tx, delivery.id, { ...lost, endedAt: now, failure: 'server_stopped' })
   sayAttempt(tx, delivery, { number, state: 'unknown', status: null, failure: 'stopped', ms: null })
 }
+
+const attemptOf = ({ attempt, leasedAt }: Job, answer: Ended, now: number): DeliveryAttempt => ({
+  number: attempt,
+  startedAt: leasedAt,
+  endedAt: now,
+  ...answer,
+})
 
 type Ended = Omit<DeliveryAttempt, 'number' | 'startedAt' | 'endedAt'>
 type Described = Pick<Ended, 'status' | 'failure' | 'response' | 'answerHeaders'> & {

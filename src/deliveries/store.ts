@@ -149,49 +149,40 @@ export const queuedDeliveryOfToken = (tx: Transaction, requestId: string) =>
     select id, request_id, client_id, user_id, kind, created_at
       from deliveries where request_id = ${requestId} and state = 'queued'`)
 
-export const insertAttempt = (tx: Transaction, deliveryId: string, number: number, startedAt: number) =>
-  tx.run(
-    sql`
-      insert into delivery_attempts (delivery_id, number, state, started_at)
-      values (${deliveryId}, ${number}, 'started', ${startedAt})`,
-    twin`
-      insert into delivery_attempts (delivery_id, number, state, started_at)
-      select id, number, 'started', started_at
-        from unnest($1::text[], $2::bigint[], $3::bigint[]) as each (id, number, started_at)`,
-  )
-
-/** What a crash left "started": the body may have arrived or not. */
-export const markUnknownAttempts = (tx: Transaction, deliveryId: string, now: number) =>
-  tx.run(sql`
-    update delivery_attempts set state = 'unknown', ended_at = ${now}, failure = 'server_stopped'
-     where delivery_id = ${deliveryId} and state = 'started'`)
-
-export const endAttempt = (
+/** Writes down how an attempt ended, unless another word of it stands there already. */
+export const putAttempt = (
   tx: Transaction,
   deliveryId: string,
-  { number, state, endedAt, status, failure, response, ...seen }: Omit<DeliveryAttempt, 'startedAt'>,
+  { number, state, startedAt, endedAt, status, failure, response, ...seen }: DeliveryAttempt,
 ) =>
   tx.run(
     sql`
-      update delivery_attempts
-         set state = ${state}, ended_at = ${endedAt}, status = ${status}, failure = ${failure}, response = ${response},
-             sent_headers = ${seen.sentHeaders}, sent_body = ${seen.sentBody}, answer_headers = ${seen.answerHeaders}
-       where delivery_id = ${deliveryId} and number = ${number} and state = 'started'`,
+      insert into delivery_attempts (delivery_id, number, state, started_at, ended_at, status, failure, response,
+                                     sent_headers, sent_body, answer_headers)
+      values (${deliveryId}, ${number}, ${state}, ${startedAt}, ${endedAt}, ${status}, ${failure}, ${response},
+              ${seen.sentHeaders}, ${seen.sentBody}, ${seen.answerHeaders})
+      on conflict (delivery_id, number) do update
+         set state = excluded.state, ended_at = excluded.ended_at, status = excluded.status, failure = excluded.failure,
+             response = excluded.response, sent_headers = excluded.sent_headers, sent_body = excluded.sent_body,
+             answer_headers = excluded.answer_headers
+       where delivery_attempts.state = 'started'`,
     twin`
-      update delivery_attempts
-         set state = each.state, ended_at = each.ended_at, status = each.status, failure = each.failure,
-             response = each.response, sent_headers = each.sent_headers, sent_body = each.sent_body,
-             answer_headers = each.answer_headers
-        from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                    $9::text[], $10::bigint[])
-             with ordinality as each (state, ended_at, status, failure, response, sent_headers, sent_body,
-                                      answer_headers, id, number, n)
-       where delivery_attempts.delivery_id = each.id and delivery_attempts.number = each.number
-         and delivery_attempts.state = 'started'
-      returning n`,
+      insert into delivery_attempts (delivery_id, number, state, started_at, ended_at, status, failure, response,
+                                     sent_headers, sent_body, answer_headers)
+      select delivery_id, number, state, started_at, ended_at, status, failure, response, sent_headers, sent_body,
+             answer_headers
+        from unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],
+                    $8::text[], $9::text[], $10::text[], $11::text[])
+             as each (delivery_id, number, state, started_at, ended_at, status, failure, response, sent_headers,
+                      sent_body, answer_headers)
+      on conflict (delivery_id, number) do update
+         set state = excluded.state, ended_at = excluded.ended_at, status = excluded.status, failure = excluded.failure,
+             response = excluded.response, sent_headers = excluded.sent_headers, sent_body = excluded.sent_body,
+             answer_headers = excluded.answer_headers
+       where delivery_attempts.state = 'started'`,
   )
 
-export const attemptsOf = (db: Database, deliveryId: string) =>
+export const keptAttempts = (db: Database, deliveryId: string) =>
   db.read<DeliveryAttempt>(sql`
     select number, state, started_at, ended_at, status, failure, response, sent_headers, sent_body, answer_headers
       from delivery_attempts where delivery_id = ${deliveryId} order by number`)

@@ -86,8 +86,9 @@ export function createScan({ kind, lanes, most }: ScanOptions) {
         // What is left of these lanes has an index of its own.
         for (const lane of lanes.leftLying()) room.set(lane, 0)
         const seen = await takeJobs(tx, { kind, now, limit: left, lying, after, page, most, room })
-        for (const { id, ref, lane, attempt } of seen) {
-          if (ref !== null && attempt !== null) jobs.push({ id, kind, ref, lane, attempt })
+        for (const { id, ref, lane, attempt, lostAt } of seen) {
+          if (ref !== null && attempt !== null)
+            jobs.push({ id, kind, ref, lane, attempt, leasedAt: now, lostAt })
         }
         const place = placeAfter(seen, left, after)
         for (const { lane, wanted } of lying) {

@@ -22,6 +22,10 @@ export interface Job {
   lane: string
   /** Counts the claims. A result that comes with an old number is never applied. */
   attempt: number
+  /** When it was taken for this attempt. */
+  leasedAt: number
+  /** When it was taken for the attempt before, if the worker that did has vanished; else null. */
+  lostAt: number | null
 }
 
 export interface NewJob {
@@ -45,9 +49,16 @@ export async function enqueue(
   if (kind !== 'expire') tx.hint(kind)
 }
 
-/** Takes back work that is no longer wanted. Work under way is not stopped, but its result finds no row. */
-export const cancel = (tx: Transaction, kind: JobKind, ref: string) =>
-  tx.run(sql`delete from outbox where id = ${jobId(kind, ref)}`)
+/**
+ * Takes back work that is no longer wanted. Work under way is not stopped, but its result finds no row.
+ *
+ * @returns the attempt that was under way, if one was
+ */
+export async function cancel(tx: Transaction, kind: JobKind, ref: string): Promise<Lease | undefined> {
+  const gone = await tx.one<{ attempt: number; leasedAt: number | null }>(sql`
+    delete from outbox where id = ${jobId(kind, ref)} returning attempt, leased_at`)
+  return gone?.leasedAt ? { attempt: gone.attempt, leasedAt: gone.leasedAt } : undefined
+}
 
 /** Where a scan in the order of due times has come to. */
 export interface ScanPosition {
@@ -87,6 +98,7 @@ export interface SeenJob {
   /** What it is about, and the number of this attempt, if it was taken; else null. */
   ref: string | null
   attempt: number | null
+  lostAt: number | null
 }
 
 /**
@@ -128,9 +140,9 @@ export async function takeJobs(tx: Transaction, order: Order): Promise<SeenJob[]
                  select id from outbox where id = wanted.id and leased_at is null
                  /* for update skip locked */) as free) as free
        where outbox.id = free.id
-      returning outbox.id, ref, attempt
+      returning outbox.id, ref, attempt, lost_at
     )
-    select seen.id, lane, due_at, is_lying, wanted.id is not null as is_wanted, ref, attempt
+    select seen.id, lane, due_at, is_lying, wanted.id is not null as is_wanted, ref, attempt, lost_at
       from seen
       left join wanted on has_room and wanted.id = seen.id
       left join taken on has_room and taken.id = seen.id
@@ -147,7 +159,8 @@ async function takeOneByOne(tx: Transaction, order: Order): Promise<SeenJob[]> {
     const isWanted = hasRoom && taken < limit
     const leased = isWanted ? await leaseJob(tx, due, now) : undefined
     if (leased) taken += 1
-    seen.push({ ...due, isLying, isWanted, ref: leased?.ref ?? null, attempt: leased?.attempt ?? null })
+    const { ref = null, attempt = null, lostAt = null } = leased ?? {}
+    seen.push({ ...due, isLying, isWanted, ref, attempt, lostAt })
   }
 
   for (const { lane, wanted } of lying) {
@@ -178,7 +191,7 @@ export const leaseJob = (tx: Transaction, { id, attempt }: Pick<Job, 'id' | 'att
     update outbox
        set leased_at = ${now}, attempt = attempt + 1
      where id = ${id} and attempt = ${attempt}
-    returning id, kind, ref, lane, attempt`)
+    returning id, kind, ref, lane, attempt, leased_at, lost_at`)
 
 /** A job that some worker has leased. */
 export type LeasedJob = Pick<Job, 'id' | 'lane' | 'attempt'>
@@ -187,9 +200,24 @@ export const leasedJobs = (tx: Transaction, kind: JobKind) =>
   tx.all<LeasedJob>(sql`
     select id, lane, attempt from outbox where kind = ${kind} and leased_at is not null order by id`)
 
+/** The attempt that is under way. */
+export interface Lease {
+  attempt: number
+  leasedAt: number
+}
+
+/** Undefined while no worker has it. */
+export async function leaseOf(db: Database, kind: JobKind, ref: string): Promise<Lease | undefined> {
+  const [lease] = await db.read<Lease>(sql`
+    select attempt, leased_at from outbox where id = ${jobId(kind, ref)} and leased_at is not null`)
+  return lease
+}
+
 /** Takes a lease from a worker that has vanished. If it comes back before the next claim, its result still counts. */
 export const freeJob = (tx: Transaction, { id, attempt }: Pick<Job, 'id' | 'attempt'>) =>
-  tx.run(sql`update outbox set leased_at = null where id = ${id} and attempt = ${attempt}`)
+  tx.run(
+    sql`update outbox set leased_at = null, lost_at = leased_at where id = ${id} and attempt = ${attempt}`,
+  )
 
 /**
  * Keeps the waits of what was planned by a clock that ran ahead: what was to wait an hour waits an hour from now.
@@ -215,10 +243,10 @@ export const completeJob = (tx: Transaction, { id, attempt }: Job) =>
 export const repeatJob = (tx: Transaction, { id, attempt }: Job, dueAt: number, now: number) =>
   tx.run(
     sql`
-      update outbox set due_at = ${dueAt}, planned_at = ${now}, leased_at = null
+      update outbox set due_at = ${dueAt}, planned_at = ${now}, leased_at = null, lost_at = null
        where id = ${id} and attempt = ${attempt}`,
     twin`
-      update outbox set due_at = each.due_at, planned_at = each.planned_at, leased_at = null
+      update outbox set due_at = each.due_at, planned_at = each.planned_at, leased_at = null, lost_at = null
         from unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[])
              with ordinality as each (due_at, planned_at, id, attempt, n)
        where outbox.id = each.id and outbox.attempt = each.attempt

@@ -531,7 +531,8 @@ create table deliveries (
   is_failing bigint not null default 0,
   check ((kind in ('token', 'push')) = (token_id is not null)),
   check ((state = 'queued') = (settled_at is null))
-);
+  -- Each row is changed once, soon after it was added: the new version finds room beside it, and no index is touched.
+) with (fillfactor = 60);
 
 create index deliveries_of_client on deliveries (client_id, id);
 
@@ -543,6 +544,8 @@ create table delivery_payloads (
   sealed_bearer bytea
 );
 
+-- Attempts that have ended. One that is under way is a lease in the outbox; it stands here as started only if its delivery
+-- was taken back meanwhile.
 create table delivery_attempts (
   delivery_id text collate "C" not null,
   number bigint not null,
@@ -621,6 +624,8 @@ create table outbox (
   planned_at bigint not null,
   -- When a worker took it; for people alone, a lease ends by the steady clock of whoever watches it.
   leased_at bigint,
+  -- The same of a lease that was taken away from a worker that vanished: how that attempt ended nobody knows.
+  lost_at bigint,
   attempt bigint not null
   -- Rows come and go all the time: what is dead is cleared away early, so that no scan walks over it for long.
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);

@@ -542,6 +542,8 @@ create table delivery_payloads (
   sealed_bearer blob
 ) strict, without rowid;
 
+-- Attempts that have ended. One that is under way is a lease in the outbox; it stands here as started only if its delivery
+-- was taken back meanwhile.
 create table delivery_attempts (
   delivery_id text not null,
   number integer not null,
@@ -620,6 +622,8 @@ create table outbox (
   planned_at integer not null,
   -- When a worker took it; for people alone, a lease ends by the steady clock of whoever watches it.
   leased_at integer,
+  -- The same of a lease that was taken away from a worker that vanished: how that attempt ended nobody knows.
+  lost_at integer,
   attempt integer not null
 ) strict, without rowid;
 create index outbox_due on outbox (kind, due_at, id) where leased_at is null;
