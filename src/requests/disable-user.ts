@@ -4,7 +4,13 @@ import { stopDelivery } from '#deliveries/deliver.ts'
 import { endAccess } from '#tokens/revoke.ts'
 import { liveAccessOfUser } from '#tokens/store.ts'
 import { requireOperator } from '#users/roles.ts'
-import { deleteEnrolments, deleteSessionsOfUser, lockUser, setUserState } from '#users/store.ts'
+import {
+  deleteEnrolments,
+  deleteSessionsOfUser,
+  disableUserAt,
+  enableUserAgain,
+  lockUser,
+} from '#users/store.ts'
 import type { RequestContext } from './context.ts'
 import { pendingInside } from './store.ts'
 import { withdrawInside } from './withdraw.ts'
@@ -13,7 +19,8 @@ type Context = Pick<RequestContext, 'db' | 'now'>
 
 /**
  * Disables an account, at once and whole: its sessions and enrolment links end, its open requests are withdrawn, its
- * tokens are revoked, and what is on its way is taken back. Passkeys and contacts stay, for the day it is enabled again.
+ * tokens are revoked, what is on its way is taken back, and what was approved and not yet fetched is given out no more.
+ * Passkeys and contacts stay, for the day it is enabled again.
  *
  * @throws Refusal `user_not_found`, `own_account`, `not_operator`
  */
@@ -24,7 +31,7 @@ export async function disableUser({ db, now }: Context, userId: string, by: stri
     await requireOperator(tx, by)
     // First of all: an approval that is under way is waited for, and what it brings is found below.
     if (!(await lockUser(tx, userId))) throw new Refusal('user_not_found')
-    if (!(await setUserState(tx, userId, 'disabled'))) return
+    if (!(await disableUserAt(tx, userId, at))) return
     const detail = 'the account is disabled'
     await recordEvent(tx, { kind: 'user_disabled', actor: 'operator', actorId: by, userId, at })
     await deleteSessionsOfUser(tx, userId)
@@ -47,7 +54,7 @@ export async function enableUser({ db, now }: Context, userId: string, by: strin
   await db.transaction(async (tx) => {
     await requireOperator(tx, by)
     if (!(await lockUser(tx, userId))) throw new Refusal('user_not_found')
-    if (!(await setUserState(tx, userId, 'active'))) return
+    if (!(await enableUserAgain(tx, userId))) return
     await recordEvent(tx, { kind: 'user_enabled', actor: 'operator', actorId: by, userId, at: now() })
   })
 }

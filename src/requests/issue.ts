@@ -1,14 +1,14 @@
 import { recordEvent } from '#audit/events.ts'
 import { MINUTE, SECOND } from '#base/clock.ts'
-import { clientInside, lockLink } from '#clients/store.ts'
+import { clientInside } from '#clients/store.ts'
 import { tellUndelivered } from '#notices/tell.ts'
 import type { Handler, Outcome } from '#outbox/worker.ts'
 import type { Transaction } from '#store/database.ts'
 import { SourceFailed } from '#tokens/source.ts'
-import { lockUser } from '#users/store.ts'
 import { announce } from './announce.ts'
 import { handOver, prepareNow } from './approve.ts'
 import type { RequestContext } from './context.ts'
+import { isStillWanted } from './still-wanted.ts'
 import { requestInside, type TokenRequest, withheldOf } from './store.ts'
 
 /** From one try to the next it takes twice as long, up to so long. */
@@ -42,7 +42,7 @@ export const issueHandler = (context: RequestContext): Handler => ({
           return isOver ? giveUp(tx, context, request, now) : { repeatAt: again }
         }
         const client = await clientInside(tx, request.clientId)
-        if (!client || !(await isWelcome(tx, request))) return { done: true }
+        if (!client || !(await isStillWanted(tx, request))) return { done: true }
         // Encrypted to a key that was taken away meanwhile: once more, to the one that is there now.
         if (made.encryptionKey !== client.encryptionKey) return { repeatAt: now }
         await handOver(tx, context, { request, client, prepared: made }, now)
@@ -51,15 +51,6 @@ export const issueHandler = (context: RequestContext): Handler => ({
     }
   },
 })
-
-/** Whether its user has ended it meanwhile. */
-async function isWelcome(tx: Transaction, request: TokenRequest): Promise<boolean> {
-  const { userId, clientId, delivery, requestedAt } = request
-  if ((await lockUser(tx, userId))?.state !== 'active') return false
-  if (delivery !== 'push') return true
-  const link = await lockLink(tx, userId, clientId)
-  return link !== undefined && link.linkedAt <= requestedAt
-}
 
 async function giveUp(tx: Transaction, context: RequestContext, request: TokenRequest, now: number) {
   const { id: requestId, clientId, userId, delivery } = request

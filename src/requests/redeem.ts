@@ -1,6 +1,6 @@
 import { eventsOfRequest, recordEvent } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
-import { clientInside, lockLink } from '#clients/store.ts'
+import { clientInside } from '#clients/store.ts'
 import type { Transaction } from '#store/database.ts'
 import { halfHash } from '#tokens/id-token.ts'
 import type { Grant, Sourced, TokenForm } from '#tokens/issue.ts'
@@ -13,6 +13,7 @@ import { requestOfHandle } from './handle.ts'
 import { noteSourceFailed } from './issue.ts'
 import type { PollPace } from './pace.ts'
 import { stateAt } from './state.ts'
+import { isStillWanted } from './still-wanted.ts'
 import {
   lockWithHandle,
   markRedeemed,
@@ -121,9 +122,7 @@ async function look(
   if (stateAt(request, now) === 'expired' || request.expiresAt + FETCH_GRACE_MS <= now) {
     return { refusal: new Refusal('request_expired') }
   }
-  // Unlinked since then, or unlinked and linked anew: what was approved before is over.
-  const link = await lockLink(tx, request.userId, request.clientId)
-  if (!link || link.linkedAt > request.requestedAt) return { refusal: new Refusal('request_rejected') }
+  if (!(await isStillWanted(tx, request))) return { refusal: new Refusal('request_rejected') }
   const approved = { ...(await approvedAs(tx, request, now)), resources: poll.resources }
   const { issuer } = context
   if (issuer.source && !approved.isTest && !poll.form.sourced) {

@@ -202,6 +202,7 @@ export const insertCode = (
     values (${each.hash}, ${each.requestId}, ${each.clientId}, ${each.userId}, ${each.redirectUrl}, ${each.sealed},
             ${each.expiresAt})`)
 
+/** Undefined too when its token has been revoked meanwhile. */
 export const codeByHash = (tx: Transaction, hash: Uint8Array) =>
   tx.one<{
     requestId: string
@@ -213,7 +214,8 @@ export const codeByHash = (tx: Transaction, hash: Uint8Array) =>
     usedAt: number | null
   }>(sql`
     select request_id, client_id, user_id, redirect_url, sealed, expires_at, used_at
-      from authorization_codes where hash = ${hash}`)
+      from authorization_codes where hash = ${hash}
+       and exists (select 1 from tokens where request_id = authorization_codes.request_id and state = 'active')`)
 
 /** Uses up a code; the sealed token leaves with it. */
 export const markCodeUsed = (tx: Transaction, hash: Uint8Array, now: number) =>

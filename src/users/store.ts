@@ -9,6 +9,12 @@ export interface User {
   role: Role
 }
 
+/** A user as others wait for. */
+export interface LockedUser extends User {
+  /** The last time; what was approved before then is over. */
+  disabledAt: number | null
+}
+
 export const ROLES = ['owner', 'operator', 'auditor'] as const
 /** operator: runs the server by its pages. auditor: sees what operators see, and changes nothing. */
 export type Role = (typeof ROLES)[number]
@@ -34,7 +40,8 @@ export const userInside = (tx: Transaction, id: string) =>
 
 /** The same inside a transaction, and nobody else changes it before that ends. */
 export const lockUser = (tx: Transaction, id: string) =>
-  tx.one<User>(sql`select id, handle, name, state, role from users where id = ${id} /* for update */`)
+  tx.one<LockedUser>(sql`
+    select id, handle, name, state, role, disabled_at from users where id = ${id} /* for update */`)
 
 export async function userByHandle(db: Database, handle: string): Promise<User | undefined> {
   const [user] = await db.read<User>(
@@ -43,9 +50,13 @@ export async function userByHandle(db: Database, handle: string): Promise<User |
   return user
 }
 
-export const setUserState = (tx: Transaction, id: string, state: User['state']) =>
+export const disableUserAt = (tx: Transaction, id: string, now: number) =>
   tx.one<{ id: string }>(sql`
-    update users set state = ${state} where id = ${id} and state <> ${state} returning id`)
+    update users set state = 'disabled', disabled_at = ${now} where id = ${id} and state = 'active' returning id`)
+
+export const enableUserAgain = (tx: Transaction, id: string) =>
+  tx.one<{ id: string }>(sql`
+    update users set state = 'active' where id = ${id} and state = 'disabled' returning id`)
 
 // Roles
 

@@ -9,6 +9,8 @@ create table users (
   state text collate "C" not null check (state in ('active', 'disabled')),
   -- owner: decides on their own account alone. operator: runs the server. auditor: sees what operators see, changes nothing.
   role text collate "C" not null default 'owner' check (role in ('owner', 'operator', 'auditor')),
+  -- The last time, also where it is active again: what was approved before is over.
+  disabled_at bigint,
   created_at bigint not null
 );
 create index users_with_role on users (role, id) where role <> 'owner';

@@ -8,6 +8,8 @@ create table users (
   state text not null check (state in ('active', 'disabled')),
   -- owner: decides on their own account alone. operator: runs the server. auditor: sees what operators see, changes nothing.
   role text not null default 'owner' check (role in ('owner', 'operator', 'auditor')),
+  -- The last time, also where it is active again: what was approved before is over.
+  disabled_at integer,
   created_at integer not null
 ) strict, without rowid;
 create index users_with_role on users (role, id) where role <> 'owner';
