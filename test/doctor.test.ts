@@ -8,18 +8,20 @@ import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { fileURLToPath } from 'node:url'
-import { HOUR } from '#base/clock.ts'
+import { DAY, HOUR } from '#base/clock.ts'
 import { migrate } from '#store/migrate.ts'
 import { openSqlite } from '#store/sqlite.ts'
 import { accessRequestTemplate, accountNewsTemplate, type Template } from '../demo/whatsapp/template.ts'
 import { allowedFinding, endpointsFinding } from '../src/commands/doctor/endpoints.ts'
 import { diskFinding } from '../src/commands/doctor/machine.ts'
+import { mtlsFinding } from '../src/commands/doctor/mtls.ts'
 import { lookAtPublicUrl } from '../src/commands/doctor/public-url.ts'
 import { pagesFinding } from '../src/commands/doctor/settings.ts'
 import { embedded, judgePostgres, writable } from '../src/commands/doctor/store.ts'
 import { templatesFinding } from '../src/commands/doctor/whatsapp.ts'
 import { examine } from '../src/commands/doctor.ts'
 import { readConfig } from '../src/config.ts'
+import { MTLS_ENV } from './support/certificates.ts'
 import { runCommand } from './support/command.ts'
 import { startPostgres } from './support/postgres.ts'
 import { selectFrom } from './support/select.ts'
@@ -120,6 +122,35 @@ test('the public address is called: name, certificate, and whether it is us that
   const nameless = await doctor({ COUNTERSIGN_URL: 'https://sign.nothing.invalid' })
   assert.equal(nameless.of('public address').state, 'bad')
   assert.match(nameless.of('public address').say, /DNS record/)
+})
+
+test('the certificates of mTLS: there, of one pair, and not about to end', async () => {
+  const at = (name: string) => join(TLS, name)
+  const files = { mtlsPort: 8443, mtlsProxies: undefined, mtlsCa: at('clients-ca.pem') }
+  const own = { ...files, mtlsCertificate: at('server.pem'), mtlsKey: at('server.key') }
+  const good = await mtlsFinding(own)
+  assert.equal(good.state, 'ok', good.say)
+  const [, path = '', day = ''] = /in (\S+), on (\S+)$/.exec(good.say) ?? []
+  assert.ok([own.mtlsCertificate, own.mtlsCa].includes(path), good.say)
+  const end = Date.parse(day)
+  const soon = await mtlsFinding(own, () => end - 13 * DAY)
+  assert.deepEqual([soon.state, /not renewed/.test(soon.say)], ['soon', true])
+  assert.equal((await mtlsFinding(own, () => end + 2 * DAY)).state, 'bad')
+
+  for (const [wrong, sentence] of [
+    [{ mtlsCertificate: at('expired.pem'), mtlsKey: at('expired.key') }, /expired\.pem ended on/],
+    [{ mtlsKey: at('other.key') }, /is not the key of/],
+    [{ mtlsCertificate: at('nothing.pem') }, /nothing\.pem cannot be read \(ENOENT\)/],
+    [{ mtlsCa: at('server.key') }, /holds no certificate/],
+    [{ mtlsKey: undefined }, /COUNTERSIGN_MTLS_KEY is missing/],
+  ] as const) {
+    const found = await mtlsFinding({ ...own, ...wrong })
+    assert.equal(found.state, 'bad', found.say)
+    assert.match(found.say, sentence)
+  }
+  const { of } = await doctor(MTLS_ENV)
+  assert.equal(of('mTLS').state, 'ok', of('mTLS').say)
+  assert.equal((await doctor({})).of('mTLS').state, 'off')
 })
 
 test('an address in clear text is bad', async () => {

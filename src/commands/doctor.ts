@@ -3,6 +3,7 @@ import { clockFinding } from './doctor/clock.ts'
 import { allowedFinding, endpointsFinding, wayOutFinding } from './doctor/endpoints.ts'
 import type { Finding } from './doctor/finding.ts'
 import { diskFinding, keyFileFinding } from './doctor/machine.ts'
+import { mtlsFinding } from './doctor/mtls.ts'
 import { lookAtProvider } from './doctor/provider.ts'
 import { lookAtPublicUrl } from './doctor/public-url.ts'
 import { pagesFinding, settingsFindings } from './doctor/settings.ts'
@@ -54,6 +55,7 @@ export async function examine(config: Config): Promise<Finding[]> {
   return [
     ...settingsFindings(config),
     publicUrl.finding,
+    await mtlsFinding(config),
     ...store.findings,
     // After the store is opened: a first look makes the folder and the key.
     await keyFileFinding(config),
