@@ -9,4 +9,7 @@ export interface SoakOptions {
   rounds?: number
   nodes?: number
   jobs?: number
+  /** Whom apps ask. */
+  people?: number
+  store?: 'sqlite' | 'postgres'
 }

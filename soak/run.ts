@@ -7,6 +7,7 @@ import { machineLine, reportText } from '../bench/support/print.ts'
 import { newSeed } from '../test/support/random.ts'
 import { soakJobs } from './jobs.ts'
 import { soakKillsPostgres, soakKillsSqlite, soakRestarts } from './kills.ts'
+import { soakLoad } from './load.ts'
 import type { SoakOptions } from './options.ts'
 
 const PARTS = {
@@ -14,6 +15,7 @@ const PARTS = {
   'kills-postgres': soakKillsPostgres,
   restarts: soakRestarts,
   jobs: soakJobs,
+  load: soakLoad,
 } as const
 
 const RESULTS = fileURLToPath(new URL('../bench/results/', import.meta.url))
@@ -27,6 +29,8 @@ with software passkeys at work. Ends with 1 when a count is not what it must be.
   kills-postgres   kill one of three nodes on PostgreSQL                --kills N   (300)
   restarts         restart three nodes on PostgreSQL in turn            --rounds N  (30)
   jobs             deliveries of many nodes on PostgreSQL, no faults    --jobs N    (100000)  --nodes N (8)
+  load             asks that wait for no answer, at 70 % of what was   --minutes N (30)  --people N (400)
+                   measured, with faults; then three times as much     --store sqlite|postgres (sqlite)
 
   --minutes N      no more trouble after so many minutes of a part; what was promised is judged
   --seed N         chooses the random moments; FAULT_SEED does too
@@ -34,7 +38,7 @@ with software passkeys at work. Ends with 1 when a count is not what it must be.
   --help
 `
 
-const NUMBERS = ['minutes', 'kills', 'rounds', 'jobs', 'nodes', 'seed'] as const
+const NUMBERS = ['minutes', 'kills', 'rounds', 'jobs', 'nodes', 'people', 'seed'] as const
 
 const number = { type: 'string' } as const
 const options = {
@@ -43,6 +47,8 @@ const options = {
   rounds: number,
   jobs: number,
   nodes: number,
+  people: number,
+  store: { type: 'string' },
   seed: number,
   out: { type: 'string', default: RESULTS },
   help: { type: 'boolean', short: 'h', default: false },
@@ -83,12 +89,18 @@ function readWords() {
       if (!/^[1-9]\d{0,9}$/.test(given)) throw new Error(`--${name} must be a whole number above 0.`)
       numbers[name] = Number(given)
     }
+    if (values.store !== undefined) numbers.store = storeOf(values.store)
     return { names, numbers, out: values.out }
   } catch (fault) {
     process.stderr.write(`${fault instanceof Error ? fault.message : fault}\n\n${HELP}`)
     process.exitCode = 2
     return undefined
   }
+}
+
+function storeOf(given: string) {
+  if (given === 'sqlite' || given === 'postgres') return given
+  throw new Error('--store must be sqlite or postgres.')
 }
 
 /** Writes the counts down, each part into files of its own, with the command that has them again. */

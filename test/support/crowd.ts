@@ -22,8 +22,16 @@ export interface Promised {
   rejected: Set<string>
 }
 
-export async function addAccount(origin: string, handle: string, notifierUrl: string): Promise<Account> {
-  const user = await admin<{ user_id: string; enrolment_url: string }>(origin, '/v1/admin/users', { handle })
+export async function addAccount(
+  origin: string,
+  handle: string,
+  notifierUrl: string,
+  form: { phone?: string } = {},
+): Promise<Account> {
+  const user = await admin<{ user_id: string; enrolment_url: string }>(origin, '/v1/admin/users', {
+    handle,
+    ...form,
+  })
   const app = await admin<App>(origin, '/v1/admin/clients', {
     kind: 'individual',
     user_id: user.user_id,

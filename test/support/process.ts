@@ -54,6 +54,7 @@ export function startProcess({
 
   return {
     origin: `http://localhost:${port}`,
+    pid: child.pid ?? 0,
     exited,
     isOver,
     output: () => output,
