@@ -1,5 +1,6 @@
-import { type Static, type TSchema, Type } from 'typebox'
+import type { Static, TSchema } from 'typebox'
 import type * as contract from '#api/contract.ts'
+import { Type } from '#base/schema.ts'
 import type { Evidence as EvidenceFile } from '#requests/evidence.ts'
 
 /** What answers hold. Where `src/api/contract.ts` has the type, the compiler sees to it that both say the same. */

@@ -1,5 +1,6 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { Refusal } from '#base/errors.ts'
+import { Type } from '#base/schema.ts'
 import { TLS_SUBJECT_KINDS } from '#clients/certificates.ts'
 import { type InitiatorForm, registerInitiator } from '#clients/initiators.ts'
 import { judgeClient } from '#clients/judge.ts'

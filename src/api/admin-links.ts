@@ -1,5 +1,5 @@
-import { Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
+import { Type } from '#base/schema.ts'
 import { linkUser, requireLinkable, scopesToLink } from '#clients/links.ts'
 import { type ClientLink, clientById, linksOfClient, linksOfUser } from '#clients/store.ts'
 import type { Server } from '#http/server.ts'

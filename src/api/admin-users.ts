@@ -1,5 +1,5 @@
-import { Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
+import { Type } from '#base/schema.ts'
 import type { Server } from '#http/server.ts'
 import { tellOfAccount } from '#notices/account.ts'
 import { addAppContact, addPhone, removeContact } from '#notices/contacts.ts'

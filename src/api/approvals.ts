@@ -1,7 +1,7 @@
 import type { AuthenticationResponseJSON } from '@simplewebauthn/server'
-import { Type } from 'typebox'
 import { eventsOfRequest } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
+import { Type } from '#base/schema.ts'
 import { clientById } from '#clients/store.ts'
 import { attemptsOf } from '#deliveries/attempts.ts'
 import { tokenDeliveryOf } from '#deliveries/store.ts'

@@ -1,6 +1,7 @@
 import type { AuthenticationResponseJSON } from '@simplewebauthn/server'
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { Refusal } from '#base/errors.ts'
+import { Type } from '#base/schema.ts'
 import { editClient, notifierSubject, planEdit } from '#clients/edit.ts'
 import { encryptionKeyCard } from '#clients/encryption.ts'
 import { registerInitiator } from '#clients/initiators.ts'

@@ -1,6 +1,6 @@
-import { Type } from 'typebox'
 import { SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
+import { Type } from '#base/schema.ts'
 import type { Vault } from '#base/seal.ts'
 import type { Server } from '#http/server.ts'
 import { removeContact, resumeContact } from '#notices/contacts.ts'

@@ -1,6 +1,7 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { DAY, HOUR, MINUTE } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
+import { Type } from '#base/schema.ts'
 import { deleteFeedback, feedbackBefore, forwardsOf } from '#feedback/store.ts'
 import { type FeedbackContext, takeFeedback } from '#feedback/take.ts'
 import { callLimit } from '#http/limits.ts'

@@ -1,6 +1,7 @@
 import type { AuthenticationResponseJSON } from '@simplewebauthn/server'
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { MINUTE, SECOND } from '#base/clock.ts'
+import { Type } from '#base/schema.ts'
 import { wordsFor } from '#clients/catalogue.ts'
 import { scopeList } from '#clients/scopes.ts'
 import { clientById, iconSetAt, linksOfUser } from '#clients/store.ts'

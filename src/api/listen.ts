@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type } from '#base/schema.ts'
 import { requireActive } from '#clients/authenticate.ts'
 import {
   answerByListener,

@@ -1,5 +1,5 @@
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server'
-import { Type } from 'typebox'
+import { Type } from '#base/schema.ts'
 import type { Server } from '#http/server.ts'
 import { type AccountNews, tellOfAccount } from '#notices/account.ts'
 import type { Transaction } from '#store/database.ts'

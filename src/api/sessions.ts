@@ -1,7 +1,7 @@
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server'
 import type { FastifyReply } from 'fastify'
-import { Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
+import { Type } from '#base/schema.ts'
 import { sessionCookie, setCookie } from '#http/cookies.ts'
 import type { Server } from '#http/server.ts'
 import { contactsOfUser, deleteContactsOfSession, deleteContactsOfSessions } from '#notices/store.ts'

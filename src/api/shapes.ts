@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type } from '#base/schema.ts'
 import { OUTCOMES } from '#clients/store.ts'
 
 /** An id in the path. */

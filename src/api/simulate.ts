@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type } from '#base/schema.ts'
 import { requireActive } from '#clients/authenticate.ts'
 import type { Server } from '#http/server.ts'
 import type { RequestContext } from '#requests/context.ts'

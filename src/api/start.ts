@@ -1,6 +1,6 @@
-import { Type } from 'typebox'
 import { MINUTE } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
+import { Type } from '#base/schema.ts'
 import { requireActive } from '#clients/authenticate.ts'
 import { type Client, clientById, insertClient, UNSAID } from '#clients/store.ts'
 import type { Server } from '#http/server.ts'

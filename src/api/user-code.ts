@@ -1,5 +1,5 @@
 import type { AuthenticationResponseJSON } from '@simplewebauthn/server'
-import { Type } from 'typebox'
+import { Type } from '#base/schema.ts'
 import type { Vault } from '#base/seal.ts'
 import type { Server } from '#http/server.ts'
 import type { AskRules } from '#requests/ask.ts'

@@ -2,7 +2,7 @@ import { copyStore } from '#store/copy.ts'
 import { migrate } from '#store/migrate.ts'
 import { openPostgres } from '#store/postgres.ts'
 import { openSqlite } from '#store/sqlite.ts'
-import { openStore } from '../app.ts'
+import { openStore } from '../app/store.ts'
 import { readConfig } from '../config.ts'
 import { readWords, UsageError } from './usage.ts'
 

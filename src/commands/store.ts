@@ -1,5 +1,5 @@
 import { createPolicy } from '#outbound/policy.ts'
-import { openStore } from '../app.ts'
+import { openStore } from '../app/store.ts'
 import { type Config, readConfig } from '../config.ts'
 import { openVault } from '../keys.ts'
 

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
 import type { Event } from '#audit/events.ts'
 import { Refusal } from '#base/errors.ts'
+import { Type } from '#base/schema.ts'
 import { clientById } from '#clients/store.ts'
 import { readCookie, sessionCookie } from '#http/cookies.ts'
 import { openEventStream } from '#http/event-stream.ts'

@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type } from '#base/schema.ts'
 import { readCookie, sessionCookie } from '#http/cookies.ts'
 import type { Server } from '#http/server.ts'
 import { contactByAddress, deleteContact } from '#notices/store.ts'

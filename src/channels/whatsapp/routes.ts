@@ -1,5 +1,5 @@
-import { Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
+import { Type } from '#base/schema.ts'
 import type { Vault } from '#base/seal.ts'
 import { readCookie, sessionCookie } from '#http/cookies.ts'
 import type { Server } from '#http/server.ts'

@@ -1,5 +1,5 @@
-import { Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
+import { Type } from '#base/schema.ts'
 import { authenticateClient, requireActive } from '#clients/authenticate.ts'
 import { clientById } from '#clients/store.ts'
 import type { Server } from '#http/server.ts'

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
 import { Refusal } from '#base/errors.ts'
+import { Type } from '#base/schema.ts'
 import { type AuthenticateContext, authenticateClient, requireActive } from '#clients/authenticate.ts'
 import type { ClientsContext } from '#clients/register.ts'
 import type { Client } from '#clients/store.ts'
