@@ -2,11 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import { renderSVG } from 'uqr'
 import { MINUTE } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
-<<<<<<< Updated upstream
-=======
 import { Type } from '#base/schema.ts'
 import type { CredentialsContext } from '#clients/credentials.ts'
->>>>>>> Stashed changes
 import { makeLinkCode } from '#clients/link-codes.ts'
 import { requireLinkable, scopesToLink } from '#clients/links.ts'
 import { linkBySubject, linkCodeById, linkOf } from '#clients/store.ts'
