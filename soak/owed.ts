@@ -47,7 +47,7 @@ export async function openOwed({ data, database }: StoreOptions) {
           const expiresAt = now + DAY
           await queueDelivery(
             tx,
-            vault,
+            { vault },
             { ...owed, payload, contentType: 'application/json', expiresAt },
             now,
           )

@@ -28,11 +28,12 @@ import { countChannels } from '#notices/counts.ts'
 import { createOutbound, type Outbound } from '#outbound/dial.ts'
 import { createPolicy } from '#outbound/policy.ts'
 import { announceNode } from '#outbox/nodes.ts'
+import { enqueue, type NewJob } from '#outbox/store.ts'
 import { cibaPayload, cibaSettling } from '#protocols/ciba/payload.ts'
 import { upstoxPayload } from '#protocols/upstox/payload.ts'
 import { dailyExpiry } from '#requests/expiry.ts'
 import { keepPace } from '#requests/pace.ts'
-import type { Database } from '#store/database.ts'
+import type { Database, Transaction } from '#store/database.ts'
 import { timed } from '#store/timed.ts'
 import type { Issuer } from '#tokens/issue.ts'
 import { openSigningKeys } from '#tokens/keys.ts'
@@ -94,7 +95,7 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
   issuer.source = openTokenSource(config, { outbound, now, audience: () => issuer.audience })
   const stopping = new AbortController()
   // The workers start last, and what wakes them is needed before.
-  const wake = { deliveries: (_clientId: string) => {} }
+  const wake = { deliveries: (_clientId: string) => {}, takeDelivery: enqueue }
   const uses = gatherSecretUses({ db, now, log })
   const polls = keepPace({ db, log })
   const counts = countChannels({ db, now, log })
@@ -126,6 +127,7 @@ export async function openParts({ config, log, now, steady }: PartsOptions) {
       config.hintIssuers.size > 0 ? openHintTokens({ now, outbound, site }, config.hintIssuers) : undefined,
     proofRule: config.notifierProof ?? (config.isDev ? ('off' as const) : ('reachable' as const)),
     wakeDeliveries: (clientId: string) => wake.deliveries(clientId),
+    takeDelivery: (tx: Transaction, job: NewJob) => wake.takeDelivery(tx, job),
     issuer,
     payloads: { upstox: upstoxPayload, ciba: cibaPayload },
     settlings: { ciba: cibaSettling },

@@ -7,6 +7,7 @@ import { proveHandler } from '#deliveries/proof.ts'
 import { feedbackHandler } from '#feedback/forward.ts'
 import { notifyHandler } from '#notices/send.ts'
 import { tellUndelivered } from '#notices/tell.ts'
+import { enqueue } from '#outbox/store.ts'
 import { startWorker, type Worker } from '#outbox/worker.ts'
 import { announceHandler } from '#requests/announce.ts'
 import { expireHandler } from '#requests/expire.ts'
@@ -58,6 +59,7 @@ export async function startWork({
     )
   }, SWEEP_MS)
   wake.deliveries = (clientId) => deliver.wakeLane(clientId)
+  wake.takeDelivery = deliver.take
 
   return {
     /** Finishes what is under way. */
@@ -79,5 +81,5 @@ function noWorker({ database }: Config): () => Worker {
       'COUNTERSIGN_WORKER is 0, but the embedded store has one node, so nobody would do the work. Leave it out, or set COUNTERSIGN_DATABASE.',
     )
   }
-  return () => ({ wakeLane() {}, async stop() {} })
+  return () => ({ wakeLane() {}, take: enqueue, async stop() {} })
 }

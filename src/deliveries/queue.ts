@@ -1,6 +1,6 @@
 import { newId } from '#base/ids.ts'
 import type { Vault } from '#base/seal.ts'
-import { enqueue } from '#outbox/store.ts'
+import { enqueue, type NewJob } from '#outbox/store.ts'
 import type { Transaction } from '#store/database.ts'
 import { type ContentType, type DeliveryKind, insertDelivery, insertPayload } from './store.ts'
 
@@ -28,10 +28,16 @@ export const payloadPlace = (id: string, clientId: string) => `delivery_payload:
 /** Where the bearer token of a call lies. */
 export const bearerPlace = (id: string, clientId: string) => `delivery_bearer:${id}:${clientId}`
 
+export interface QueueContext {
+  vault: Vault
+  /** Promises the work; by a worker of this process it is begun in the same transaction. */
+  takeDelivery?: ((tx: Transaction, job: NewJob) => Promise<void>) | undefined
+}
+
 /** Owes a result to a notifier, in the transaction that decides: a crash leaves both or neither. */
 export async function queueDelivery(
   tx: Transaction,
-  vault: Vault,
+  { vault, takeDelivery = enqueue }: QueueContext,
   { payload, contentType, bearer, ...owed }: NewDelivery,
   now: number,
 ) {
@@ -41,6 +47,6 @@ export async function queueDelivery(
   const place = bearerPlace(id, owed.clientId)
   const sealedBearer = bearer === undefined ? null : vault.seal(place, Buffer.from(bearer))
   await insertPayload(tx, id, { contentType, sealed, sealedBearer })
-  await enqueue(tx, { kind: 'deliver', ref: id, lane: owed.clientId, dueAt: now })
+  await takeDelivery(tx, { kind: 'deliver', ref: id, lane: owed.clientId, dueAt: now })
   return id
 }

@@ -49,6 +49,25 @@ export async function enqueue(
   if (kind !== 'expire') tx.hint(kind)
 }
 
+/** The same, taken in the same moment by a worker of this process. Undefined if it was promised before. */
+export const enqueueLeased = (
+  tx: Transaction,
+  { kind, ref, lane, dueAt, plannedAt = dueAt }: NewJob,
+  now: number,
+) =>
+  tx.one<Job>(sql`
+    insert into outbox (id, kind, ref, lane, due_at, planned_at, leased_at, attempt)
+    values (${jobId(kind, ref)}, ${kind}, ${ref}, ${lane}, ${dueAt}, ${plannedAt}, ${now}, 1)
+    on conflict (id) do nothing
+    returning id, kind, ref, lane, attempt, leased_at, lost_at`)
+
+/** Gives back what was taken and not begun, as if it had not been. */
+export async function giveBackJob(tx: Transaction, { id, kind, attempt }: Job): Promise<void> {
+  await tx.run(sql`
+    update outbox set leased_at = null, attempt = attempt - 1 where id = ${id} and attempt = ${attempt}`)
+  if (kind !== 'expire') tx.hint(kind)
+}
+
 /**
  * Takes back work that is no longer wanted. Work under way is not stopped, but its result finds no row.
  *

@@ -78,6 +78,87 @@ if (isEmbedded())
     await until(() => done.length === 1)
   })
 
+test('work that is taken with its promise begins when that is on disk, without a look', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  await using outbox = await startOutbox()
+  const begun: string[] = []
+  const worker = outbox.work({
+    start: async (_tx, job) =>
+      attempt(async () => {
+        const [row] = await outbox.rows()
+        begun.push(
+          `${job.ref} ${job.attempt} ${row?.leasedAt === outbox.clock.now() ? 'leased' : 'not leased'}`,
+        )
+      }),
+  })
+  await outbox.settled()
+  const take = (ref: string) => (tx: Transaction) =>
+    worker.take(tx, { kind: 'deliver', ref, lane: 'x', dueAt: outbox.clock.now() })
+
+  await outbox.db.transaction(take('x'))
+  await until(async () => (await outbox.rows()).length === 0)
+  assert.deepEqual(begun, ['x 1 leased'])
+
+  await assert.rejects(
+    outbox.db.transaction(async (tx) => {
+      await take('undone')(tx)
+      throw new Error('broken on purpose')
+    }),
+    /broken on purpose/,
+  )
+  await outbox.settled()
+  assert.deepEqual(begun, ['x 1 leased'])
+  assert.equal((await outbox.rows()).length, 0)
+})
+
+test('of more than there is room for the rest is given back, as if never taken', async () => {
+  await using outbox = await startOutbox()
+  const gate = outbox.gate()
+  const attempts = new Map<string, number>()
+  const worker = outbox.work({
+    slots: 4,
+    laneSlots: 2,
+    start: async (_tx, job) => {
+      attempts.set(job.ref, job.attempt)
+      return gate.attempt(job)
+    },
+  })
+  await outbox.settled()
+  const refs = ['a', 'b', 'c', 'd', 'e']
+  await outbox.db.transaction(async (tx) => {
+    for (const ref of refs)
+      await worker.take(tx, { kind: 'deliver', ref, lane: 'x', dueAt: outbox.clock.now() })
+  })
+  await until(async () => (await outbox.rows()).filter(({ leasedAt }) => leasedAt !== null).length === 2)
+  await outbox.settled()
+  assert.deepEqual(gate.inside(), ['a', 'b'])
+  assert.deepEqual(
+    (await outbox.rows()).map(({ ref, attempt }) => `${ref} ${attempt}`),
+    ['a 1', 'b 1', 'c 0', 'd 0', 'e 0'],
+  )
+
+  gate.open()
+  await until(async () => (await outbox.rows()).length === 0)
+  assert.equal(gate.mostOf('x'), 2)
+  assert.deepEqual([...attempts], [...refs.map((ref) => [ref, 1])])
+})
+
+test('work that cannot be begun with its promise is promised all the same', async () => {
+  await using outbox = await startOutbox()
+  const worker = outbox.work({
+    async start() {
+      throw new Error('broken on purpose')
+    },
+  })
+  await outbox.settled()
+  await outbox.db.transaction(async (tx) => {
+    await note(tx, 'kept')
+    await worker.take(tx, { kind: 'deliver', ref: 'x', lane: 'x', dueAt: outbox.clock.now() })
+  })
+  assert.deepEqual(await notes(outbox.db), ['kept'])
+  assert.equal((await outbox.rows()).length, 1)
+})
+
 test('no more than its slots are under way at a time, and a free slot is filled at once', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] })
   await using outbox = await startOutbox()

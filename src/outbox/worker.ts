@@ -7,11 +7,15 @@ import { watchLeases } from './leases.ts'
 import { createScan } from './scan.ts'
 import {
   completeJob,
+  enqueue,
+  enqueueLeased,
   freeJob,
+  giveBackJob,
   type Job,
   type JobKind,
   leasedJobs,
   leaseJob,
+  type NewJob,
   repeatJob,
   replanJobs,
 } from './store.ts'
@@ -45,6 +49,11 @@ export interface Handler {
 export interface Worker {
   /** Ends the rest of a lane that kept failing, and looks for its work. */
   wakeLane(lane: string): void
+  /**
+   * Promises work, as `enqueue` does. Where there is room for it, it is taken and begun in the very transaction that
+   * promises it, and goes ahead when that is on disk: no look and no second commit come between.
+   */
+  take(tx: Transaction, job: NewJob): Promise<void>
   /** Stops taking work and waits for what is under way. */
   stop(): Promise<void>
 }
@@ -178,6 +187,37 @@ export function startWorker(
     return []
   }
 
+  /** Whether work of a lane may go ahead of what is found by looking: nothing waits before it. */
+  const hasRoom = (lane: string) =>
+    !isStopping && !isDeep && attempts < handler.slots && lanes.room(lane) > 0 && !lanes.isLeft(lane)
+
+  async function take(tx: Transaction, promised: NewJob) {
+    if (promised.dueAt > now() || !hasRoom(promised.lane)) return enqueue(tx, promised)
+    const job = await enqueueLeased(tx, promised, now())
+    if (!job) return
+    try {
+      for (const { attempt } of await begin(tx, job)) tx.afterCommit(() => runIfRoom(job, attempt))
+    } catch (fault) {
+      if (!(fault instanceof Unstartable)) throw fault
+      // Whoever promises it is not to suffer: it is found, and put off, by the next look.
+      await giveBackJob(tx, job)
+    }
+  }
+
+  /** Others may have been promised in the same commit. */
+  function runIfRoom(job: Job, attempt: Attempt) {
+    if (hasRoom(job.lane)) return run(job, attempt)
+    const given = db
+      .transaction((tx) => giveBackJob(tx, job))
+      .catch((fault) =>
+        log.error('A job could not be given back; its lease will run out.', fault, { job: job.id }),
+      )
+      .then(() => {
+        underWay.delete(given)
+      })
+    underWay.add(given)
+  }
+
   function run(job: Job, attempt: Attempt) {
     lanes.begin(job.lane)
     const task = perform(job, attempt)
@@ -251,6 +291,7 @@ export function startWorker(
       lanes.wake(lane)
       look()
     },
+    take,
     async stop() {
       isStopping = true
       forget()

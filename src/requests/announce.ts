@@ -35,12 +35,12 @@ export const announceHandler = (context: AnnounceContext): Handler => ({
   },
 })
 
-export type AnnounceContext = Pick<RequestContext, 'now' | 'vault' | 'settlings' | 'tracer'>
+export type AnnounceContext = Pick<RequestContext, 'now' | 'vault' | 'settlings' | 'tracer' | 'takeDelivery'>
 
 /** Owes a client the news that its request is settled: a ping, or a push of the error (CIBA Core 1.0 §10.2, §12). */
 export async function announce(
   tx: Transaction,
-  { vault, settlings, tracer }: AnnounceContext,
+  { vault, settlings, tracer, takeDelivery }: AnnounceContext,
   { id, clientId, userId, protocol, delivery, state, expiresAt }: TokenRequest,
   now: number,
   outcome: Settling['outcome'] | 'pending' = state,
@@ -64,7 +64,7 @@ export async function announce(
     trace: tracer ? await traceOf(tx, id) : null,
     expiresAt: kind === 'ping' ? Math.max(expiresAt, now) + FETCH_GRACE_MS : now + PUSH_ERROR_LIFE_MS,
   }
-  await queueDelivery(tx, vault, owed, now)
+  await queueDelivery(tx, { vault, takeDelivery }, owed, now)
 }
 
 /** The token by which a client wants to know a ping or push of a request as ours. */

@@ -249,7 +249,7 @@ export async function handOver(
     expiresAt,
     trace: context.tracer ? await traceOf(tx, requestId) : null,
   }
-  await queueDelivery(tx, context.vault, owed, now)
+  await queueDelivery(tx, context, owed, now)
   return null
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from '#base/clock.ts'
 import type { Vault } from '#base/seal.ts'
 import type { Tracer } from '#base/trace.ts'
 import type { Catalogue } from '#clients/catalogue.ts'
+import type { QueueContext } from '#deliveries/queue.ts'
 import type { Database } from '#store/database.ts'
 import type { Issuer, TokenClaims } from '#tokens/issue.ts'
 import type { Site } from '#users/users.ts'
@@ -51,4 +52,6 @@ export interface RequestContext {
   payloads: Readonly<Record<string, PayloadWriter>>
   /** By name of the protocol, of those that tell a client so. */
   settlings?: Readonly<Record<string, SettlingWriter>>
+  /** Has a delivery go ahead with the commit that owes it; without it, a worker finds it. */
+  takeDelivery?: QueueContext['takeDelivery']
 }

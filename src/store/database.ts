@@ -77,4 +77,7 @@ export interface Transaction {
 
   /** Says what happened, to be heard when the commit is on disk, and never without one. */
   happened(fact: Fact): void
+
+  /** Has something done in this process when the commit is on disk, and never without one. It must not throw. */
+  afterCommit(followUp: () => void): void
 }

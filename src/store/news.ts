@@ -6,13 +6,16 @@ import type { Hint } from './database.ts'
 export interface News {
   hints: Set<Hint>
   facts: Fact[]
+  /** What is to be done then. */
+  followUps: (() => void)[]
 }
 
-export const noNews = (): News => ({ hints: new Set(), facts: [] })
+export const noNews = (): News => ({ hints: new Set(), facts: [], followUps: [] })
 
 export function addNews(all: News, more: News): void {
   for (const topic of more.hints) all.hints.add(topic)
   for (const fact of more.facts) all.facts.push(fact)
+  for (const followUp of more.followUps) all.followUps.push(followUp)
 }
 
 /** Passes on what commits tell, the same way on both engines. */
@@ -20,7 +23,8 @@ export function createNews() {
   const hints = new EventEmitter().setMaxListeners(0)
   const listeners = new Set<(fact: Fact) => void>()
   return {
-    give({ hints: topics, facts }: News) {
+    give({ hints: topics, facts, followUps }: News) {
+      for (const followUp of followUps) followUp()
       for (const topic of topics) hints.emit(topic)
       for (const fact of facts) for (const listener of listeners) listener(fact)
     },

@@ -137,6 +137,7 @@ function transactionOn(connection: Runner, given: News): Transaction {
     },
     hint: (topic) => given.hints.add(topic),
     happened: (fact) => given.facts.push(fact),
+    afterCommit: (followUp) => given.followUps.push(followUp),
   }
 }
 

@@ -307,6 +307,7 @@ function groupCommit(
     script: async (text) => writer.exec(text),
     hint: (topic) => given.hints.add(topic),
     happened: (fact) => given.facts.push(fact),
+    afterCommit: (followUp) => given.followUps.push(followUp),
   })
 
   return {
