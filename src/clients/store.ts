@@ -249,12 +249,20 @@ export const insertSecret = (
 
 /** A client with the hash of each of its secrets, one row a secret. */
 export const clientWithSecrets = (db: Database, id: string) =>
-  db.read<Client & { secretId: string; hash: Uint8Array }>(sql`
-    select clients.id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url,
-           encryption_key, mode, simulate, token_life_seconds, notifier_changed_at, deletes_at, clients.created_at,
-           client_secrets.id as secret_id, hash
-      from clients join client_secrets on client_secrets.client_id = clients.id
-     where clients.id = ${id}`)
+  db.read<Client & { secretId: string; hash: Uint8Array }>(
+    sql`
+      select clients.id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url,
+             encryption_key, mode, simulate, token_life_seconds, notifier_changed_at, deletes_at, clients.created_at,
+             client_secrets.id as secret_id, hash
+        from clients join client_secrets on client_secrets.client_id = clients.id
+       where clients.id = ${id}`,
+    twin`
+      select n, clients.id, kind, user_id, name, state, purpose, redirect_url, postback_url, notifier_url,
+             encryption_key, mode, simulate, token_life_seconds, notifier_changed_at, deletes_at, clients.created_at,
+             client_secrets.id as secret_id, hash
+        from unnest($1::text[]) with ordinality as each (wanted, n)
+        join clients on clients.id = wanted join client_secrets on client_secrets.client_id = wanted`,
+  )
 
 export const secretsOfClient = (db: Database, clientId: string) =>
   db.read<ClientSecret>(sql`
@@ -470,10 +478,16 @@ export const updateInitiator = (tx: Transaction, each: Initiator) =>
      where client_id = ${each.clientId}`)
 
 export async function initiatorOf(db: Database, clientId: string): Promise<Initiator | undefined> {
-  const [initiator] = await db.read<Initiator>(sql`
-    select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, tls_subject, request_alg, scopes,
+  const [initiator] = await db.read<Initiator>(
+    sql`
+      select client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, tls_subject, request_alg, scopes,
            token_format, bound_by, detail_types, requires_match_code, takes_user_code, profile
-      from initiators where client_id = ${clientId}`)
+        from initiators where client_id = ${clientId}`,
+    twin`
+      select n, client_id, delivery_mode, notification_url, auth_method, jwks, jwks_url, tls_subject, request_alg, scopes,
+           token_format, bound_by, detail_types, requires_match_code, takes_user_code, profile
+        from unnest($1::text[]) with ordinality as each (wanted, n) join initiators on client_id = wanted`,
+  )
   return initiator
 }
 
@@ -535,9 +549,15 @@ export async function linkOf(
   userId: string,
   clientId: string,
 ): Promise<ClientLink | undefined> {
-  const [link] = await db.read<ClientLink>(sql`
-    select user_id, client_id, subject, scopes, linked_at
-      from client_links where user_id = ${userId} and client_id = ${clientId}`)
+  const [link] = await db.read<ClientLink>(
+    sql`
+      select user_id, client_id, subject, scopes, linked_at
+        from client_links where user_id = ${userId} and client_id = ${clientId}`,
+    twin`
+      select n, client_links.user_id, client_links.client_id, subject, scopes, linked_at
+        from unnest($1::text[], $2::text[]) with ordinality as each (user_id, client_id, n)
+        join client_links on client_links.user_id = each.user_id and client_links.client_id = each.client_id`,
+  )
   return link
 }
 
@@ -555,9 +575,16 @@ export async function linkBySubject(
 
 /** The same inside a transaction. Others that ask of the same pair wait until it ends. */
 export const lockLink = (tx: Transaction, userId: string, clientId: string) =>
-  tx.one<ClientLink>(sql`
-    select user_id, client_id, subject, scopes, linked_at
-      from client_links where user_id = ${userId} and client_id = ${clientId} /* for update */`)
+  tx.one<ClientLink>(
+    sql`
+      select user_id, client_id, subject, scopes, linked_at
+        from client_links where user_id = ${userId} and client_id = ${clientId} /* for update */`,
+    twin`
+      select n, client_links.user_id, client_links.client_id, subject, scopes, linked_at
+        from unnest($1::text[], $2::text[]) with ordinality as each (user_id, client_id, n)
+        join client_links on client_links.user_id = each.user_id and client_links.client_id = each.client_id
+       order by client_links.user_id, client_links.client_id for update of client_links`,
+  )
 
 /** The newest first. */
 export const linksOfUser = (db: Database, userId: string) =>

@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '#store/database.ts'
-import { sql } from '#store/sql.ts'
+import { sql, twin } from '#store/sql.ts'
 
 /** Where a user can be told. */
 export interface Contact {
@@ -65,9 +65,16 @@ export const contactsInside = (tx: Transaction, userId: string) =>
       from contacts where user_id = ${userId} order by created_at, id`)
 
 export const activeContacts = (tx: Transaction, userId: string) =>
-  tx.all<Contact>(sql`
-    select id, user_id, channel, address, scoped_id, sealed, label, language, heard_at, state, created_at
-      from contacts where user_id = ${userId} and state = 'active' order by id`)
+  tx.all<Contact>(
+    sql`
+      select id, user_id, channel, address, scoped_id, sealed, label, language, heard_at, state, created_at
+        from contacts where user_id = ${userId} and state = 'active' order by id`,
+    twin`
+      select n, id, contacts.user_id, channel, address, scoped_id, sealed, label, language, heard_at, state, created_at
+        from unnest($1::text[]) with ordinality as each (user_id, n)
+        join contacts on contacts.user_id = each.user_id
+       where state = 'active' order by n, id`,
+  )
 
 export const usersWithout = (db: Database, channel: string, limit: number) =>
   db.read<{ id: string }>(sql`

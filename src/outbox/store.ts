@@ -42,10 +42,23 @@ export async function enqueue(
   tx: Transaction,
   { kind, ref, lane, dueAt, plannedAt = dueAt }: NewJob,
 ): Promise<void> {
-  await tx.run(sql`
-    insert into outbox (id, kind, ref, lane, due_at, planned_at, attempt)
-    values (${jobId(kind, ref)}, ${kind}, ${ref}, ${lane}, ${dueAt}, ${plannedAt}, 0)
-    on conflict (id) do nothing`)
+  await tx.run(
+    sql`
+      insert into outbox (id, kind, ref, lane, due_at, planned_at, attempt)
+      values (${jobId(kind, ref)}, ${kind}, ${ref}, ${lane}, ${dueAt}, ${plannedAt}, 0)
+      on conflict (id) do nothing`,
+    twin`
+      with each as (
+        select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
+          with ordinality as each (id, kind, ref, lane, due_at, planned_at, n)
+      ), added as (
+        insert into outbox (id, kind, ref, lane, due_at, planned_at, attempt)
+        select id, kind, ref, lane, due_at, planned_at, 0 from each order by id
+        on conflict (id) do nothing
+        returning id
+      )
+      select n from added join each on each.id = added.id`,
+  )
   if (kind !== 'expire') tx.hint(kind)
 }
 

@@ -88,7 +88,7 @@ async function open(
     expiresAt: ask.expiresAt,
     tokenExpiresAt: ask.tokenExpiresAt,
   }
-  return db.transaction(async (tx): Promise<Opened> => {
+  return db.together(async (tx): Promise<Opened> => {
     while (!(await insertRequest(tx, { ...asked, trace }))) {
       const open =
         ask.fold === null ? undefined : await openRequestOf(tx, asked.clientId, asked.userId, ask.fold)

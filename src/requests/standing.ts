@@ -2,7 +2,7 @@ import { recordEvent } from '#audit/events.ts'
 import { DAY, HOUR, MINUTE, SECOND } from '#base/clock.ts'
 import { Refusal } from '#base/errors.ts'
 import type { Database, Transaction } from '#store/database.ts'
-import { sql } from '#store/sql.ts'
+import { sql, twin } from '#store/sql.ts'
 
 /** How a user stands to a client whose requests they have rejected. */
 interface Standing {
@@ -36,16 +36,31 @@ export async function requireWelcome(tx: Transaction, pair: Pair, now: number): 
 
 /** Whether the user wants to hear nothing of a client any more. */
 export async function isBlocked(db: Database, { userId, clientId }: Pair): Promise<boolean> {
-  const found = await db.read(sql`
-    select client_id from client_standings
-     where user_id = ${userId} and client_id = ${clientId} and blocked_at is not null`)
+  const found = await db.read(
+    sql`
+      select client_id from client_standings
+       where user_id = ${userId} and client_id = ${clientId} and blocked_at is not null`,
+    twin`
+      select n, client_standings.client_id
+        from unnest($1::text[], $2::text[]) with ordinality as each (user_id, client_id, n)
+        join client_standings
+          on client_standings.user_id = each.user_id and client_standings.client_id = each.client_id
+       where blocked_at is not null`,
+  )
   return found.length > 0
 }
 
 const standingOf = (tx: Transaction, { userId, clientId }: Pair) =>
-  tx.one<Standing>(sql`
-    select rejections, paused_until, blocked_at
-      from client_standings where user_id = ${userId} and client_id = ${clientId}`)
+  tx.one<Standing>(
+    sql`
+      select rejections, paused_until, blocked_at
+        from client_standings where user_id = ${userId} and client_id = ${clientId}`,
+    twin`
+      select n, rejections, paused_until, blocked_at
+        from unnest($1::text[], $2::text[]) with ordinality as each (user_id, client_id, n)
+        join client_standings
+          on client_standings.user_id = each.user_id and client_standings.client_id = each.client_id`,
+  )
 
 /** From the second rejection in a row on, each one pauses the client for longer. */
 export async function noteRejection(tx: Transaction, { userId, clientId }: Pair, now: number) {

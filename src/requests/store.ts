@@ -35,14 +35,33 @@ export const insertRequest = (
   tx: Transaction,
   each: Omit<TokenRequest, 'state' | 'settledAt'> & { trace: string | null },
 ) =>
-  tx.one<{ id: string }>(sql`
-    insert into token_requests (id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url,
-                                redirect_state, fold, terms, trace, requested_at, expires_at, token_expires_at)
-    values (${each.id}, ${each.clientId}, ${each.userId}, ${each.protocol}, ${each.delivery}, 'pending',
-            ${each.reason}, ${each.address}, ${each.redirectUrl}, ${each.redirectState}, ${each.fold},
-            ${each.terms}, ${each.trace}, ${each.requestedAt}, ${each.expiresAt}, ${each.tokenExpiresAt})
-    on conflict do nothing
-    returning id`)
+  tx.one<{ id: string }>(
+    sql`
+      insert into token_requests (id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url,
+                                  redirect_state, fold, terms, trace, requested_at, expires_at, token_expires_at)
+      values (${each.id}, ${each.clientId}, ${each.userId}, ${each.protocol}, ${each.delivery}, 'pending',
+              ${each.reason}, ${each.address}, ${each.redirectUrl}, ${each.redirectState}, ${each.fold},
+              ${each.terms}, ${each.trace}, ${each.requestedAt}, ${each.expiresAt}, ${each.tokenExpiresAt})
+      on conflict do nothing
+      returning id`,
+    twin`
+      with each as (
+        select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                             $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[],
+                             $14::bigint[], $15::bigint[])
+          with ordinality as each (id, client_id, user_id, protocol, delivery, reason, address, redirect_url,
+                                   redirect_state, fold, terms, trace, requested_at, expires_at, token_expires_at, n)
+      ), added as (
+        insert into token_requests (id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url,
+                                    redirect_state, fold, terms, trace, requested_at, expires_at, token_expires_at)
+        select id, client_id, user_id, protocol, delivery, 'pending', reason, address, redirect_url,
+               redirect_state, fold, terms, trace, requested_at, expires_at, token_expires_at
+          from each order by id
+        on conflict do nothing
+        returning id
+      )
+      select n, added.id from added join each on each.id = added.id`,
+  )
 
 /** `traceparent` of the ask, for what is done on its behalf. */
 export async function traceOf(tx: Transaction, id: string): Promise<string | null> {
@@ -223,10 +242,18 @@ export async function countPending(
   clientId: string,
   now: number,
 ): Promise<number> {
-  const row = await tx.one<{ count: number }>(sql`
-    select count(*) as count
-      from token_requests
-     where user_id = ${userId} and client_id = ${clientId} and state = 'pending' and expires_at > ${now}`)
+  const row = await tx.one<{ count: number }>(
+    sql`
+      select count(*) as count
+        from token_requests
+       where user_id = ${userId} and client_id = ${clientId} and state = 'pending' and expires_at > ${now}`,
+    twin`
+      select n, count(*) as count
+        from unnest($1::text[], $2::text[], $3::bigint[]) with ordinality as each (user_id, client_id, now, n)
+        join token_requests on token_requests.user_id = each.user_id and token_requests.client_id = each.client_id
+       where state = 'pending' and expires_at > each.now
+       group by n`,
+  )
   return row?.count ?? 0
 }
 
@@ -336,9 +363,15 @@ export const insertHandle = (
   tx: Transaction,
   each: Pick<RequestHandle, 'requestId' | 'intervalSeconds' | 'sealedBearer'>,
 ) =>
-  tx.run(sql`
-    insert into request_handles (request_id, interval_seconds, sealed_bearer)
-    values (${each.requestId}, ${each.intervalSeconds}, ${each.sealedBearer})`)
+  tx.run(
+    sql`
+      insert into request_handles (request_id, interval_seconds, sealed_bearer)
+      values (${each.requestId}, ${each.intervalSeconds}, ${each.sealedBearer})`,
+    twin`
+      insert into request_handles (request_id, interval_seconds, sealed_bearer)
+      select request_id, interval_seconds, sealed_bearer
+        from unnest($1::text[], $2::bigint[], $3::bytea[]) as each (request_id, interval_seconds, sealed_bearer)`,
+  )
 
 export const handleInside = (tx: Transaction, requestId: string) =>
   tx.one<RequestHandle>(sql`
@@ -349,11 +382,19 @@ export const handleInside = (tx: Transaction, requestId: string) =>
 export type RequestWithHandle = TokenRequest & RequestHandle
 
 export async function requestWithHandle(db: Database, id: string): Promise<RequestWithHandle | undefined> {
-  const [request] = await db.read<RequestWithHandle>(sql`
-    select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold, terms,
-           requested_at, expires_at, token_expires_at, settled_at,
-           request_id, interval_seconds, polled_at, redeemed_at, sealed_bearer, matched_at
-      from token_requests join request_handles on request_id = id where id = ${id}`)
+  const [request] = await db.read<RequestWithHandle>(
+    sql`
+      select id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
+             terms, requested_at, expires_at, token_expires_at, settled_at,
+             request_id, interval_seconds, polled_at, redeemed_at, sealed_bearer, matched_at
+        from token_requests join request_handles on request_id = id where id = ${id}`,
+    twin`
+      select n, id, client_id, user_id, protocol, delivery, state, reason, address, redirect_url, redirect_state, fold,
+             terms, requested_at, expires_at, token_expires_at, settled_at,
+             request_id, interval_seconds, polled_at, redeemed_at, sealed_bearer, matched_at
+        from unnest($1::text[]) with ordinality as each (wanted, n)
+        join token_requests on id = wanted join request_handles on request_id = wanted`,
+  )
   return request
 }
 

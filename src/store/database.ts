@@ -5,8 +5,11 @@ import type { Sql, Twin } from './sql.ts'
 export interface Database {
   readonly engine: 'sqlite' | 'postgres'
 
-  /** Reads what is committed. Never waits for a writer. */
-  read<T>(statement: Sql): Promise<T[]>
+  /**
+   * Reads what is committed. Never waits for a writer. With a twin, calls of the same statement that come in one turn of
+   * the event loop go to PostgreSQL as one.
+   */
+  read<T>(statement: Sql, twin?: Twin): Promise<T[]>
 
   /**
    * Runs `work` as one transaction: all of it or nothing. Resolves only after the commit is on disk. `work` may run more

@@ -29,6 +29,8 @@ export function openPostgres(url: string, { pool = 10, listens = true }: Postgre
     transform: { column: { from: camelCase } },
     connection: { application_name: 'countersign' },
   })
+  // At the end of the turn: calls of many clients, which arrived together, meet there.
+  const reads = gather(client, setImmediate)
   const news = createNews()
   const toNodes = sharedHints(client)
   const listening = listens ? listen(client, news.hint) : undefined
@@ -51,7 +53,8 @@ export function openPostgres(url: string, { pool = 10, listens = true }: Postgre
 
   return {
     engine: 'postgres',
-    read: <T>(statement: Sql) => retrying(() => query<T>(client, statement)),
+    read: <T>(statement: Sql, twin?: Twin) =>
+      retrying(() => (twin ? reads.all<T>(statement, twin) : query<T>(client, statement))),
     transaction,
     together: shareCommits(transaction),
 
@@ -124,7 +127,8 @@ function transactionOn(connection: Runner, given: News): Transaction {
     const answer = await connection.unsafe(textOf(statement), statement.values as never[], { prepare: true })
     return answer.count
   }
-  const gathered = gather(connection)
+  // Runs when every promise that is settled by now has been followed up.
+  const gathered = gather(connection, process.nextTick)
   return {
     engine: 'postgres',
     all: <T>(statement: Sql, twin?: Twin) =>
@@ -153,8 +157,8 @@ interface Answer {
   count: number
 }
 
-/** Sends calls of one statement that are made before the event loop goes on as its twin. */
-function gather(connection: Runner) {
+/** Sends calls of one statement that are made until `later` comes as its twin. */
+function gather(connection: Runner, later: (send: () => void) => void) {
   const waiting = new Map<Twin, { statement: Sql; calls: Call[] }>()
 
   const ask = (statement: Sql, twin: Twin) =>
@@ -163,8 +167,7 @@ function gather(connection: Runner) {
       const known = waiting.get(twin)
       if (known) known.calls.push(call)
       else waiting.set(twin, { statement, calls: [call] })
-      // Runs when every promise that is settled by now has been followed up.
-      if (waiting.size === 1 && !known) process.nextTick(sendAll)
+      if (waiting.size === 1 && !known) later(sendAll)
     })
 
   function sendAll() {

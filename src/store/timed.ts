@@ -23,7 +23,7 @@ export function timed(
   }
   return {
     ...db,
-    read: (statement) => measured('query', () => db.read(statement)),
+    read: (statement, twin) => measured('query', () => db.read(statement, twin)),
     transaction: (work) => measured('commit', () => db.transaction(work)),
     together: (work) => measured('commit', () => db.together(work)),
   }

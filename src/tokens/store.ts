@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '#store/database.ts'
-import { sql } from '#store/sql.ts'
+import { sql, twin } from '#store/sql.ts'
 
 export interface Token {
   id: string
@@ -31,8 +31,14 @@ export const revokeTokenRow = (tx: Transaction, id: string, now: number) =>
     returning id, request_id, client_id, user_id, claims, state, issued_at, expires_at, revoked_at`)
 
 export async function tokenByHash(db: Database, hash: Uint8Array): Promise<Token | undefined> {
-  const [token] = await db.read<Token>(sql`
-    select id, request_id, client_id, user_id, claims, state, issued_at, expires_at, revoked_at from tokens where hash = ${hash}`)
+  const [token] = await db.read<Token>(
+    sql`
+      select id, request_id, client_id, user_id, claims, state, issued_at, expires_at, revoked_at
+        from tokens where hash = ${hash}`,
+    twin`
+      select n, id, request_id, client_id, user_id, claims, state, issued_at, expires_at, revoked_at
+        from unnest($1::bytea[]) with ordinality as each (wanted, n) join tokens on hash = wanted`,
+  )
   return token
 }
 

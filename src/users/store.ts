@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '#store/database.ts'
-import { sql } from '#store/sql.ts'
+import { sql, twin } from '#store/sql.ts'
 
 export interface User {
   id: string
@@ -30,7 +30,12 @@ export const insertUser = (
     returning id`)
 
 export async function userById(db: Database, id: string): Promise<User | undefined> {
-  const [user] = await db.read<User>(sql`select id, handle, name, state, role from users where id = ${id}`)
+  const [user] = await db.read<User>(
+    sql`select id, handle, name, state, role from users where id = ${id}`,
+    twin`
+      select n, id, handle, name, state, role
+        from unnest($1::text[]) with ordinality as each (wanted, n) join users on id = wanted`,
+  )
   return user
 }
 
@@ -46,6 +51,9 @@ export const lockUser = (tx: Transaction, id: string) =>
 export async function userByHandle(db: Database, handle: string): Promise<User | undefined> {
   const [user] = await db.read<User>(
     sql`select id, handle, name, state, role from users where handle = ${handle}`,
+    twin`
+      select n, id, handle, name, state, role
+        from unnest($1::text[]) with ordinality as each (wanted, n) join users on handle = wanted`,
   )
   return user
 }
