@@ -127,6 +127,30 @@ describe('Access Token Request', () => {
     const ids = await Promise.all(Array.from({ length: 20 }, () => server.openRequest(client)))
     assert.equal(new Set(ids).size, 1)
   })
+
+  test('asks of many apps at the same moment are told apart, and one that is refused takes none with it', async () => {
+    const clients = await Promise.all(Array.from({ length: 12 }, () => newClient()))
+    const paused = clients[5] as (typeof clients)[number]
+    for (let i = 0; i < 2; i += 1) await person.reject(await server.openRequest(paused))
+    const ask = (client: (typeof clients)[number]) =>
+      server.ask(client.client_id, { client_secret: client.client_secret })
+    const answers = await Promise.all([...clients, ...clients].map(ask))
+
+    const ids = answers.map((answer) => answer.headers.get('location'))
+    const others = clients.filter((client) => client !== paused)
+    assert.equal(new Set(ids.filter((id) => id !== null)).size, others.length)
+    for (const [at, client] of clients.entries()) {
+      assert.equal(answers[at]?.status, client === paused ? 429 : 200)
+      assert.equal(ids[at], ids[at + clients.length], 'a repeat is the same request')
+    }
+    for (const [at, client] of clients.entries()) {
+      if (client === paused) continue
+      const id = ids[at]?.replace('/v1/requests/', '') ?? ''
+      const shown = await person.must<{ client: { id?: string } }>('GET', `/v1/me/requests/${id}`)
+      assert.equal(JSON.stringify(shown).includes(client.client_id), true, 'of its own app')
+      await person.reject(id)
+    }
+  })
 })
 
 describe('the notifier webhook', () => {
