@@ -30,7 +30,7 @@ type Kinds = Record<string, () => Promise<number>>
  */
 export async function benchAlike({ rounds, say }: BenchOptions): Promise<Report> {
   await using folder = await temporaryFolder()
-  const askers = await prepareClients(folder.path, CLIENTS)
+  const askers = await prepareClients({ data: folder.path }, CLIENTS)
   const env = { COUNTERSIGN_CIBA_RATE_LIMIT: '1000000/1s' }
   await using server = await startServer({ data: folder.path, env })
   const pairs = [secretsOf(server, askers), await usersOf(server, askers)].map((kinds) =>

@@ -44,6 +44,8 @@ interface Side {
   address: string
   paths: Record<'ask' | 'token' | 'introspect' | 'approve', string>
   client: { id: string; secret: string }
+  /** Does one step; ours is profiled meanwhile, if that was asked for. */
+  during<T>(step: Step, work: () => Promise<T>): Promise<T>
 }
 
 /** The flow of CIBA, step by step: on disk (SQLite) here, in memory at node-oidc-provider. */
@@ -68,6 +70,7 @@ export async function benchCiba({ rounds, seconds, profile, say }: BenchOptions)
       approve: '/dev/ciba?type=allow',
     },
     client: await addClient(server, folder.path, users),
+    during: (step, work) => server.profiled(`ciba-${step}`, work),
   }
   const theirs: Side = {
     name: 'oidc-provider',
@@ -80,6 +83,7 @@ export async function benchCiba({ rounds, seconds, profile, say }: BenchOptions)
       approve: '/bench/approve?',
     },
     client: { id: 'bench', secret: 'secret-of-the-bench' },
+    during: (_, work) => work(),
   }
   const sides = [
     { side: ours, found: [] as Found[] },
@@ -141,7 +145,7 @@ interface Measured {
 type Found = Record<Step, Measured>
 
 /** One whole flow for each of these users, all of them step by step; what the person does is not measured. */
-async function run({ pid, address, paths, client }: Side, users: string[]): Promise<Found> {
+async function run({ pid, address, paths, client, during }: Side, users: string[]): Promise<Found> {
   const pool = new Pool(address, { connections: CONNECTIONS })
   const authorization = `Basic ${Buffer.from(`${client.id}:${client.secret}`).toString('base64')}`
   const headers = { authorization, 'content-type': 'application/x-www-form-urlencoded' }
@@ -155,17 +159,24 @@ async function run({ pid, address, paths, client }: Side, users: string[]): Prom
   }
   const token = (auth_req_id: string, expected: number) =>
     post(paths.token, { grant_type: GRANT, auth_req_id }, expected)
-  const step = <T>(items: T[], call: (item: T) => Promise<Record<string, string>>) => drive(pid, items, call)
+  const step = <T>(name: Step, items: T[], call: (item: T) => Promise<Record<string, string>>) =>
+    during(name, () => drive(pid, items, call))
   try {
-    const ask = await step(users, (user) => post(paths.ask, { scope: 'openid', login_hint: user }, 200))
+    const ask = await step('ask', users, (user) =>
+      post(paths.ask, { scope: 'openid', login_hint: user }, 200),
+    )
     const handles = ask.answers.map(({ auth_req_id = '' }) => auth_req_id)
-    const pending = await step(handles, (handle) => token(handle, 400))
+    const pending = await step('pending', handles, (handle) => token(handle, 400))
     if (pending.answers.some(({ error }) => error !== 'authorization_pending'))
       throw new Error('It did not wait.')
-    await step(handles, (handle) => post(`${paths.approve}&token=${encodeURIComponent(handle)}`, {}, 200))
-    const redeem = await step(handles, (handle) => token(handle, 200))
+    await drive(pid, handles, (handle) =>
+      post(`${paths.approve}&token=${encodeURIComponent(handle)}`, {}, 200),
+    )
+    const redeem = await step('redeem', handles, (handle) => token(handle, 200))
     const tokens = redeem.answers.map(({ access_token = '' }) => access_token)
-    const introspect = await step(tokens, (each) => post(paths.introspect, { token: each }, 200))
+    const introspect = await step('introspect', tokens, (each) =>
+      post(paths.introspect, { token: each }, 200),
+    )
     if (introspect.answers.some(({ active }) => !active)) throw new Error('A token is not active.')
     return {
       ask: ask.measured,

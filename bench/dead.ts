@@ -17,8 +17,9 @@ import {
   spread,
 } from './support/figures.ts'
 import { temporaryFolder } from './support/folder.ts'
+import { type Place, settingsOf } from './support/place.ts'
 import { type BenchServer, startServer } from './support/server.ts'
-import { openStock, type Place, type Stock, settingsOf } from './support/stock.ts'
+import { openStock, type Stock } from './support/stock.ts'
 
 const QUEUED = 10_000
 const SAMPLES = 60

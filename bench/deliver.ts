@@ -3,9 +3,10 @@ import { startBenchPostgres } from './support/database.ts'
 import { type Deliverer, startDeliverer, UNDER_WAY } from './support/deliverer.ts'
 import { atLeast, atMost, type BenchOptions, median, type Report, ratios, spread } from './support/figures.ts'
 import { temporaryFolder } from './support/folder.ts'
+import { type Place, settingsOf } from './support/place.ts'
 import { startServer } from './support/server.ts'
 import { startSink } from './support/sink.ts'
-import { openStock, type Place, settingsOf } from './support/stock.ts'
+import { openStock } from './support/stock.ts'
 
 const COUNT = 6_000
 const WARM_UP = 2_000
@@ -91,8 +92,10 @@ async function startOurs(place: Place, url: string, profile: string | undefined)
     cpuUs: () => cpuOf(server.pid),
     load: (count) => stock.layUp(count, apps, url),
     async drain() {
-      await stock.letGo()
-      await stock.drained()
+      await server.profiled(place.database ? 'deliver-postgres' : 'deliver', async () => {
+        await stock.letGo()
+        await stock.drained()
+      })
     },
     async [Symbol.asyncDispose]() {
       await stock.close()

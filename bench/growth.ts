@@ -3,9 +3,10 @@ import { startBenchPostgres } from './support/database.ts'
 import { atMost, type BenchOptions, median, type Report, ratios, spread } from './support/figures.ts'
 import { temporaryFolder } from './support/folder.ts'
 import { finishedRows } from './support/grown.ts'
+import { type Place, settingsOf } from './support/place.ts'
 import { startServer } from './support/server.ts'
 import { startSink } from './support/sink.ts'
-import { openStock, type Place, type Stock, settingsOf } from './support/stock.ts'
+import { openStock, type Stock } from './support/stock.ts'
 
 const SIZES = [10_000, 1_000_000] as const
 const COUNT = 2_000

@@ -15,8 +15,8 @@ import {
   spread,
 } from './support/figures.ts'
 import { temporaryFolder } from './support/folder.ts'
+import { settingsOf } from './support/place.ts'
 import { startServer } from './support/server.ts'
-import { settingsOf } from './support/stock.ts'
 
 const SAMPLES_A_ROUND = 60
 const WARM_UP = 40
@@ -53,22 +53,26 @@ export async function benchHop({ rounds, profile, say }: BenchOptions): Promise<
     const count = WARM_UP + rounds * SAMPLES_A_ROUND
     say(`hop: preparing ${count} requests; node ${worker.pid} delivers what ${asked.pid} approves`)
     const waiting = await prepareRequests(asked, person, receiver.url, count)
-    for (const [index, request] of waiting.entries()) {
-      const credential = person.passkey.assert(request.options)
-      const stage = { server: asked, pages, person, receiver }
-      const [nodesBefore, postgresBefore] = [cpuOf(worker.pid) + cpuOf(asked.pid), postgres.cpuUs()]
-      const approved = await approveAndReceive(stage, request.id, credential)
-      await pause(REST_MS)
-      const cpuUs = cpuOf(worker.pid) + cpuOf(asked.pid) - nodesBefore
-      const postgresUs = postgres.cpuUs() - postgresBefore
-      const alone = await postAlone(direct, receiver, body)
-      if (index < WARM_UP) continue
-      const round = Math.floor((index - WARM_UP) / SAMPLES_A_ROUND)
-      roundOf(found.all, round).push(approved.all)
-      roundOf(found.afterAnswer, round).push(approved.afterAnswer)
-      roundOf(found.alone, round).push(alone)
-      found.cpuUs[round] = (found.cpuUs[round] ?? 0) + cpuUs / SAMPLES_A_ROUND
-      found.postgresUs[round] = (found.postgresUs[round] ?? 0) + postgresUs / SAMPLES_A_ROUND
+    await worker.profiled('hop', approveAll)
+
+    async function approveAll() {
+      for (const [index, request] of waiting.entries()) {
+        const credential = person.passkey.assert(request.options)
+        const stage = { server: asked, pages, person, receiver }
+        const [nodesBefore, postgresBefore] = [cpuOf(worker.pid) + cpuOf(asked.pid), postgres.cpuUs()]
+        const approved = await approveAndReceive(stage, request.id, credential)
+        await pause(REST_MS)
+        const cpuUs = cpuOf(worker.pid) + cpuOf(asked.pid) - nodesBefore
+        const postgresUs = postgres.cpuUs() - postgresBefore
+        const alone = await postAlone(direct, receiver, body)
+        if (index < WARM_UP) continue
+        const round = Math.floor((index - WARM_UP) / SAMPLES_A_ROUND)
+        roundOf(found.all, round).push(approved.all)
+        roundOf(found.afterAnswer, round).push(approved.afterAnswer)
+        roundOf(found.alone, round).push(alone)
+        found.cpuUs[round] = (found.cpuUs[round] ?? 0) + cpuUs / SAMPLES_A_ROUND
+        found.postgresUs[round] = (found.postgresUs[round] ?? 0) + postgresUs / SAMPLES_A_ROUND
+      }
     }
   } finally {
     await Promise.all([pages.destroy(), direct.destroy()])

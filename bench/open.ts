@@ -1,34 +1,55 @@
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { sql } from '#store/sql.ts'
-import { openSqlite } from '#store/sqlite.ts'
 import { startChild } from './support/child.ts'
 import { type Asker, prepareClients } from './support/clients.ts'
+import { ENGINES, type Engine, startBenchPostgres } from './support/database.ts'
 import { atLeast, atMost, type BenchOptions, median, type Report, ratios, spread } from './support/figures.ts'
 import { temporaryFolder } from './support/folder.ts'
 import { load, type Measured, UNDER_WAY } from './support/load.ts'
+import { openBeside, type Place, settingsOf } from './support/place.ts'
 import { startServer } from './support/server.ts'
 
-const FLOOR = fileURLToPath(new URL('./support/floor-open.ts', import.meta.url))
+const FLOORS = {
+  sqlite: { file: fileURLToPath(new URL('./support/floor-open.ts', import.meta.url)), about: 'group commit' },
+  postgres: {
+    file: fileURLToPath(new URL('./support/floor-open-postgres.ts', import.meta.url)),
+    about: 'one `unnest` for all that waits',
+  },
+}
 /** Clients for each second of a round; a round in which all of them have asked ends early. */
 const CLIENTS_A_SECOND = 10_000
 const WARM_UP_SECONDS = 2
 const RATE = 'answers/s, times the floor'
 const CPU = 'CPU, times the floor'
+const POSTGRES_CPU = 'PostgreSQL CPU, times the floor'
 
-/** Opening a request on SQLite: the whole server beside the least that one route with three durable rows can cost. */
-export async function benchOpen({ rounds, seconds, profile, say }: BenchOptions): Promise<Report> {
+type Found = Measured & { postgresUs: number }
+
+/** Opening a request: the whole server beside the least that one route with three durable rows can cost. */
+export async function benchOpen({ stores, ...options }: BenchOptions): Promise<Report[]> {
+  const reports: Report[] = []
+  for (const engine of stores) reports.push(await openOn(engine, options))
+  return reports
+}
+
+async function openOn(engine: Engine, { rounds, seconds, profile, say }: Omit<BenchOptions, 'stores'>) {
   await using folder = await temporaryFolder()
+  await using postgres = engine === 'postgres' ? await startBenchPostgres() : undefined
+  const place: Place = { data: folder.path, database: await postgres?.database() }
   const perRound = CLIENTS_A_SECOND * seconds
   const warmUp = CLIENTS_A_SECOND * WARM_UP_SECONDS
-  say(`open: preparing ${rounds * perRound + warmUp} clients`)
-  const askers = await prepareClients(folder.path, rounds * perRound + warmUp)
+  say(`open: ${ENGINES[engine]}, preparing ${rounds * perRound + warmUp} clients`)
+  const askers = await prepareClients(place, rounds * perRound + warmUp)
 
-  await using ours = await startServer({ data: folder.path, profile })
-  await using floor = await startChild({ args: [FLOOR, folder.path], ready: /^Ready at (\S+)$/ })
+  await using ours = await startServer({ data: folder.path, env: settingsOf(place), profile })
+  const floorsPlace = (await postgres?.database()) ?? folder.path
+  await using floor = await startChild({
+    args: [FLOORS[engine].file, floorsPlace],
+    ready: /^Ready at (\S+)$/,
+  })
   const sides = [
-    { name: 'countersign', server: ours, found: [] as Measured[] },
-    { name: 'floor', server: { pid: floor.pid, address: floor.ready }, found: [] as Measured[] },
+    { name: 'countersign', server: ours, found: [] as Found[] },
+    { name: 'floor', server: { pid: floor.pid, address: floor.ready }, found: [] as Found[] },
   ] as const
   let asked = 0
   for (const { server, name } of sides) {
@@ -39,22 +60,26 @@ export async function benchOpen({ rounds, seconds, profile, say }: BenchOptions)
     const own = take(askers, perRound, warmUp + round * perRound)
     // Whoever goes second finds a warmer or a busier machine: each goes first as often as the other.
     for (const { name, server, found } of round % 2 === 0 ? sides : [...sides].reverse()) {
-      const measured = await load(server, own, seconds)
-      found.push(measured)
+      const before = postgres?.cpuUs() ?? 0
+      const once = () => load(server, own, seconds)
+      const measured = await (name === 'countersign' ? ours.profiled(nameOf(engine), once) : once())
+      found.push({ ...measured, postgresUs: ((postgres?.cpuUs() ?? 0) - before) / measured.answers })
       if (name === 'countersign') asked += measured.answers
       say(`open: round ${round + 1}, ${name}: ${measured.rate.toFixed(0)} a second`)
     }
   }
   await ours.end()
-  await requireOpened(folder.path, asked, (rounds + 1) * UNDER_WAY)
-  return report(sides[0].found, sides[1].found)
+  await requireOpened(place, asked, (rounds + 1) * UNDER_WAY)
+  return report(engine, sides[0].found, sides[1].found)
 }
+
+const nameOf = (engine: Engine) => (engine === 'postgres' ? 'open-postgres' : 'open')
 
 const take = (askers: Asker[], count: number, from: number) => askers.slice(from, from + count)
 
 /** Each answer must have opened a request of its own; those whose answer was cut off at the end of a round come on top. */
-async function requireOpened(data: string, answers: number, cutOff: number) {
-  const db = await openSqlite(join(data, 'countersign.db'))
+async function requireOpened(place: Place, answers: number, cutOff: number) {
+  const db = await openBeside(place)
   const [row] = await db.read<{ count: number }>(sql`select count(*) as count from token_requests`)
   await db.close()
   const count = row?.count ?? 0
@@ -62,10 +87,12 @@ async function requireOpened(data: string, answers: number, cutOff: number) {
     throw new Error(`${answers} calls were answered, but ${count} requests were opened.`)
 }
 
-function report(ours: Measured[], floor: Measured[]): Report {
-  const times = (of: (found: Measured) => number) => ratios(ours.map(of), floor.map(of))
+function report(engine: Engine, ours: Found[], floor: Found[]): Report {
+  const times = (of: (found: Found) => number) => ratios(ours.map(of), floor.map(of))
   const [rates, cpus] = [times(({ rate }) => rate), times(({ cpuUs }) => cpuUs)]
-  const row = (variant: string, found: Measured[]) => ({
+  const postgresCpus = times(({ postgresUs }) => postgresUs)
+  const isPostgres = engine === 'postgres'
+  const row = (variant: string, found: Found[]) => ({
     variant,
     answers: found.reduce((sum, each) => sum + each.answers, 0),
     'answers/s': spread(found.map((each) => each.rate)),
@@ -74,15 +101,24 @@ function report(ours: Measured[], floor: Measured[]): Report {
     'p99 ms': spread(found.map((each) => each.p99)),
     'server CPU µs each': spread(found.map((each) => each.cpuUs)),
     ...(found === ours ? { [CPU]: spread(cpus) } : {}),
+    ...(isPostgres ? { 'PostgreSQL CPU µs each': spread(found.map((each) => each.postgresUs)) } : {}),
+    ...(isPostgres && found === ours ? { [POSTGRES_CPU]: spread(postgresCpus) } : {}),
   })
   return {
-    name: 'open',
-    about: 'open a request, SQLite, 50 connections; floor: a bare Fastify route, three rows, group commit',
+    name: nameOf(engine),
+    about: `open a request, ${ENGINES[engine]}, 50 connections; floor: a bare Fastify route, three rows, ${FLOORS[engine].about}`,
     rows: [row('countersign', ours), row('floor', floor)],
     peers: ['floor'],
     bars: [
       atLeast('answers a second, times the floor', median(rates), 0.6, { column: RATE }),
       atMost('CPU of an answer, times the floor', median(cpus), 1.7, { column: CPU }),
+      ...(isPostgres
+        ? [
+            atMost('PostgreSQL’s CPU, times the floor', median(postgresCpus), 1.7, {
+              column: POSTGRES_CPU,
+            }),
+          ]
+        : []),
     ],
   }
 }

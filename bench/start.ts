@@ -27,7 +27,7 @@ export async function benchStart({ rounds, say }: BenchOptions): Promise<Report>
   } satisfies Record<string, (round: number) => Promise<Child>>
 
   await (await startServer({ data: existing })).end()
-  await prepareClients(existing, CLIENTS)
+  await prepareClients({ data: existing }, CLIENTS)
 
   const found = Object.entries(kinds).map(([kind, start]) => ({
     kind,

@@ -1,7 +1,11 @@
 import type { Pool } from 'undici'
 import { type Person, type Review, startPerson } from '../../test/support/person.ts'
 import type { startReceiver } from '../../test/support/receiver.ts'
+import { inParallel } from './drive.ts'
 import type { BenchServer } from './server.ts'
+
+/** Calls at a time that lay something up. */
+const AT_ONCE = 8
 
 /** A request that was asked and read, so that all that is left to do is to approve. */
 export interface Waiting extends Review {
@@ -15,6 +19,44 @@ export async function addPerson(server: BenchServer, handle = 'bench'): Promise<
   return startPerson(server.origin, user.user_id, user.enrolment_url)
 }
 
+export interface AppClient {
+  client_id: string
+  client_secret: string
+}
+
+export async function addPeople(server: BenchServer, count: number): Promise<Person[]> {
+  const people: Person[] = []
+  while (people.length < count) people.push(await addPerson(server, `bench-${people.length}`))
+  return people
+}
+
+/** So many apps of this person. */
+export async function addClients(server: BenchServer, person: Person, notifierUrl: string, count: number) {
+  const clients: AppClient[] = []
+  await inParallel(AT_ONCE, Array.from({ length: count }), async () => {
+    const client = await server.admin<AppClient>('/v1/admin/clients', {
+      kind: 'individual',
+      user_id: person.userId,
+      name: 'Northwind Research',
+      notifier_url: notifierUrl,
+    })
+    clients.push(client)
+  })
+  return clients
+}
+
+/** Asks for a token, and answers the id of the request. */
+export async function askFor(server: BenchServer, client: AppClient): Promise<string> {
+  const answer = await fetch(`${server.address}/v3/login/auth/token/request/${client.client_id}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ client_secret: client.client_secret }),
+  })
+  const text = await answer.text()
+  if (answer.status !== 200) throw new Error(`ask: ${answer.status} ${text}`)
+  return answer.headers.get('location')?.replace('/v1/requests/', '') ?? ''
+}
+
 /** Each by a client of its own, asked and read, so that all that is left to do is to approve. */
 export async function prepareRequests(
   server: BenchServer,
@@ -23,22 +65,11 @@ export async function prepareRequests(
   count: number,
 ) {
   const waiting: Waiting[] = []
-  while (waiting.length < count) {
-    const client = await server.admin<{ client_id: string; client_secret: string }>('/v1/admin/clients', {
-      kind: 'individual',
-      user_id: person.userId,
-      name: 'Northwind Research',
-      notifier_url: notifierUrl,
-    })
-    const answer = await fetch(`${server.address}/v3/login/auth/token/request/${client.client_id}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ client_secret: client.client_secret }),
-    })
-    if (answer.status !== 200) throw new Error(`ask: ${answer.status} ${await answer.text()}`)
-    const id = answer.headers.get('location')?.replace('/v1/requests/', '') ?? ''
+  const clients = await addClients(server, person, notifierUrl, count)
+  await inParallel(AT_ONCE, clients, async (client) => {
+    const id = await askFor(server, client)
     waiting.push({ id, ...(await person.review(id)) })
-  }
+  })
   return waiting
 }
 

@@ -13,6 +13,8 @@ interface ChildOptions {
 
 export interface Child {
   pid: number
+  /** Where its inspector listens, if it was started with one. */
+  inspector: string | undefined
   /** What its ready line says. */
   ready: string
   /** From the call that starts it to its ready line, in milliseconds. */
@@ -54,7 +56,8 @@ export async function startChild({ args, env = {}, ready }: ChildOptions): Promi
   })
   const startMs = performance.now() - startedAt
   const end = () => endChild(child)
-  return { pid: child.pid ?? 0, ready: said, startMs, end, [Symbol.asyncDispose]: end }
+  const [, inspector] = /^Debugger listening on (ws:\S+)$/m.exec(complaint) ?? []
+  return { pid: child.pid ?? 0, inspector, ready: said, startMs, end, [Symbol.asyncDispose]: end }
 }
 
 export async function endChild(child: ChildProcess): Promise<void> {

@@ -1,10 +1,10 @@
-import { join } from 'node:path'
 import { newId, uuidv7 } from '#base/ids.ts'
 import { hashSecret, newSecret } from '#base/secrets.ts'
 import { insertClient, insertSecret, UNSAID } from '#clients/store.ts'
-import { migrate } from '#store/migrate.ts'
-import { openSqlite } from '#store/sqlite.ts'
+import { allOf } from '#store/share.ts'
+import { sql } from '#store/sql.ts'
 import { insertUser } from '#users/store.ts'
+import { openBeside, type Place } from './place.ts'
 
 export interface Asker {
   userId: string
@@ -14,17 +14,20 @@ export interface Asker {
 
 const BATCH = 5_000
 
-/** Puts many users, each with a client of their own, into the store of a folder; no server runs on it meanwhile. */
-export async function prepareClients(data: string, count: number): Promise<Asker[]> {
-  const db = await openSqlite(join(data, 'countersign.db'))
-  await migrate(db, Date.now())
+/** Puts many users, each with a client of their own, into a store; no server runs on it meanwhile. */
+export async function prepareClients(place: Place, count: number): Promise<Asker[]> {
+  const db = await openBeside(place)
   const askers: Asker[] = []
   while (askers.length < count) {
     const upTo = Math.min(count, askers.length + BATCH)
     await db.transaction(async (tx) => {
-      while (askers.length < upTo) askers.push(await addClient(tx, askers.length))
+      const numbers = Array.from({ length: upTo - askers.length }, (_, i) => askers.length + i)
+      // PostgreSQL takes statements while it answers earlier ones; SQLite has them one by one in any case.
+      askers.push(...(await allOf(numbers.map((number) => addClient(tx, number)))))
     })
   }
+  // What a store in use has: PostgreSQL's own round of it comes a minute later.
+  await db.transaction((tx) => tx.run(sql`analyze`))
   await db.close()
   return shuffled(askers)
 }

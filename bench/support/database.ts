@@ -3,6 +3,9 @@ import postgres from 'postgres'
 import { startPostgres } from '../../test/support/postgres.ts'
 import { cpuOf } from './child.ts'
 
+export const ENGINES = { sqlite: 'SQLite', postgres: 'PostgreSQL' } as const
+export type Engine = keyof typeof ENGINES
+
 /** PostgreSQL of its own, whose processor time can be read. */
 export async function startBenchPostgres() {
   const server = await startPostgres()

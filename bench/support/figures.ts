@@ -1,3 +1,5 @@
+import type { Engine } from './database.ts'
+
 /** A limit that the design sets. */
 export interface Bar {
   what: string
@@ -38,6 +40,10 @@ export interface Report {
 export interface BenchOptions {
   rounds: number
   seconds: number
+  /** Of those that run on either. */
+  stores: readonly Engine[]
+  /** Of “nodes”. */
+  nodes: number
   /** Folder for CPU profiles of the server. */
   profile: string | undefined
   /** Tells a person what is going on. */

@@ -28,18 +28,44 @@ export interface Measured {
   rate: number
   p50: number
   p99: number
-  /** Of the server's process, for each answer, in microseconds. */
+  /** Of the processes of all servers that were asked, for each answer, in microseconds. */
   cpuUs: number
 }
 
 const CONNECTIONS = 50
 
-/** Lets each of these clients ask once for its token, 50 at a time, and measures the server that is asked. */
-export async function load(
-  server: { pid: number; address: string },
-  askers: Asker[],
-  seconds: number,
-): Promise<Measured> {
+interface Asked {
+  pid: number
+  address: string
+}
+
+/**
+ * Lets each of these clients ask once for its token, 50 at a time, and measures the server that is asked, or the
+ * servers, each by a share of the clients.
+ */
+export async function load(asked: Asked | Asked[], askers: Asker[], seconds: number): Promise<Measured> {
+  const servers = [asked].flat()
+  const share = Math.floor(askers.length / servers.length)
+  const connections = Math.ceil(CONNECTIONS / servers.length)
+  const all = await Promise.all(
+    servers.map((server, nth) => {
+      const requests = askers.slice(nth * share, (nth + 1) * share).map(askForToken)
+      return loadOne(server, { url: server.address, requests, connections, seconds })
+    }),
+  )
+  const others = all.reduce((sum, each) => sum + each.loaded.others, 0)
+  if (others > 0) throw new Error(`${others} calls were not answered with 200.`)
+  const latencies = all.flatMap(({ loaded }) => loaded.latencies)
+  return {
+    answers: latencies.length,
+    rate: latencies.length / (Math.max(...all.map(({ loaded }) => loaded.ms)) / 1_000),
+    p50: percentile(latencies, 0.5),
+    p99: percentile(latencies, 0.99),
+    cpuUs: all.reduce((sum, each) => sum + each.cpuUs, 0) / latencies.length,
+  }
+}
+
+async function loadOne({ pid }: Asked, order: LoadOrder) {
   const generator = fork(fileURLToPath(new URL('./load-process.ts', import.meta.url)), {
     execArgv: [],
     serialization: 'advanced',
@@ -49,22 +75,12 @@ export async function load(
     const loaded = await new Promise<Loaded>((resolve, reject) => {
       generator.once('exit', (code) => reject(new Error(`The load generator ended with ${code}.`)))
       generator.on('message', (message: 'begun' | { loaded: Loaded }) => {
-        if (message === 'begun') cpuBefore = cpuOf(server.pid)
+        if (message === 'begun') cpuBefore = cpuOf(pid)
         else resolve(message.loaded)
       })
-      const requests = askers.map(askForToken)
-      generator.send({ url: server.address, requests, connections: CONNECTIONS, seconds } satisfies LoadOrder)
+      generator.send(order)
     })
-    const cpu = cpuOf(server.pid) - cpuBefore
-    if (loaded.others > 0) throw new Error(`${loaded.others} calls were not answered with 200.`)
-    const answers = loaded.latencies.length
-    return {
-      answers,
-      rate: answers / (loaded.ms / 1_000),
-      p50: percentile(loaded.latencies, 0.5),
-      p99: percentile(loaded.latencies, 0.99),
-      cpuUs: cpu / answers,
-    }
+    return { loaded, cpuUs: cpuOf(pid) - cpuBefore }
   } finally {
     await endChild(generator)
   }

@@ -12,22 +12,11 @@ import { openStore } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import { openVault } from '../../src/keys.ts'
 import { BODY } from './deliverer.ts'
+import { type Place, settingsOf } from './place.ts'
 
 /** Rows in one statement, or one transaction. */
 const BATCH = 1_000
 const PATIENCE_MS = 60_000
-
-/** Settings of a store: a folder, and a database where it is not the embedded one. */
-export interface Place {
-  data: string
-  database?: string | undefined
-}
-
-export const settingsOf = ({ data, database }: Place) => ({
-  COUNTERSIGN_DATA: data,
-  COUNTERSIGN_DEV: '1',
-  ...(database ? { COUNTERSIGN_DATABASE: database } : {}),
-})
 
 /** A store of the server's, opened beside it, by which deliveries are laid up and let go. */
 export async function openStock(place: Place) {

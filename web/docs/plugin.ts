@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
 import type { Plugin } from 'vite'
 import { framePage } from './frame.ts'
-import { addressOf, readPages } from './page.ts'
+import { addressOf, type Page, readPages } from './page.ts'
 import { renderPage } from './render.ts'
 
 const DOCS = new URL('../../docs/', import.meta.url)
@@ -23,7 +24,13 @@ export const documents = (): Plugin => ({
     const icon = emitHashed('icon.svg', await readFile(new URL('../ui/icon.svg', PAPER), 'utf8'))
 
     const pages = await readPages()
-    const rendered = new Map(pages.map((page) => [page, renderPage(page.name, page.markdown)]))
+    const pictures = new Map<string, string>()
+    for (const path of await readdir(DOCS, { recursive: true })) {
+      if (!path.endsWith('.svg')) continue
+      pictures.set(path, emitHashed(basename(path), await readFile(new URL(path, DOCS), 'utf8')))
+    }
+    const render = ({ name, markdown }: Page) => renderPage(name, markdown, pictures)
+    const rendered = new Map(pages.map((page) => [page, render(page)]))
     const index = emitHashed(
       'docs-index.json',
       JSON.stringify(
@@ -41,7 +48,7 @@ export const documents = (): Plugin => ({
       const html = framePage({
         page,
         pages,
-        rendered: rendered.get(page) ?? renderPage(page.name, page.markdown),
+        rendered: rendered.get(page) ?? render(page),
         script: `/${entry.fileName}`,
         style: `/${css}`,
         icon,

@@ -14,7 +14,7 @@ export interface Rendered {
   sections: Section[]
   /** Every address that the page links to, as it is served. */
   links: string[]
-  /** Files of the repository, from its root, that are named by a link; only there they can be opened. */
+  /** Files of the repository, from its root, that are named by a link, which can be opened only there, or shown. */
   files: string[]
 }
 
@@ -24,8 +24,13 @@ const LANGUAGES: Record<string, string> = { sh: 'curl', js: 'JavaScript', py: 'P
  * Turns a document into HTML without any inline script or style.
  *
  * @param name of the page, from which relative links lead
+ * @param pictures where each picture of the documents is served, by its path below `docs/`
  */
-export function renderPage(name: string, markdown: string): Rendered {
+export function renderPage(
+  name: string,
+  markdown: string,
+  pictures: ReadonlyMap<string, string> = new Map(),
+): Rendered {
   const md = new MarkdownIt({ html: false, linkify: true })
   const tokens = md.parse(markdown, {})
   const sections: Section[] = []
@@ -45,6 +50,12 @@ export function renderPage(name: string, markdown: string): Rendered {
       if (section && !isHeading) section.text += `${plainText(token.children ?? [])} `
       let isFile = false
       for (const child of token.children ?? []) {
+        if (child.type === 'image') {
+          const { pathname } = pathFrom(name, String(child.attrGet('src')))
+          files.push(pathname.slice(1))
+          child.attrSet('src', pictures.get(pathname.replace('/docs/', '')) ?? pathname)
+          child.attrSet('loading', 'lazy')
+        }
         if (child.type === 'link_open') {
           const href = String(child.attrGet('href'))
           isFile = leavesDocs(name, href)
