@@ -32,6 +32,8 @@ export async function startServer({ env = {}, now, steady = now, data, pages, wa
     COUNTERSIGN_DATA: folder,
     COUNTERSIGN_ADMIN_KEY: ADMIN_KEY,
     COUNTERSIGN_DEV: '1',
+    // A busy machine is no overload of a test.
+    COUNTERSIGN_OVERLOAD_LAG: '0s',
     // Enough for two who race. PostgreSQL starts a process for each, and a test seldom wants the ten of a real server.
     ...(database ? { COUNTERSIGN_DATABASE: database, COUNTERSIGN_DATABASE_POOL: '3' } : {}),
     ...env,
