@@ -877,9 +877,9 @@ export const operations: Record<string, Operation> = {
     refusals: [...OWN_APP, 'client_not_initiator', 'client_metadata_refused', 'notifier_refused'],
   },
   'PUT /v1/me/apps/{id}/ciba': {
-    summary: 'Say how an app that asks many users gets its results',
+    summary: 'Say how an app that asks many users makes itself known and gets its results',
     about:
-      'Another address is confirmed by passkey; an app that wants to ask for more goes back to the operator.',
+      'What is not said stays as it is, null takes away. Another address is confirmed by passkey; an app that wants to ask for more goes back to the operator. Where a key or certificate takes the place of a secret, its secrets end.',
     tag: 'My apps',
     access: 'user',
     answers: { 200: 'InitiatorCard' },

@@ -358,6 +358,17 @@ const InitiatorCard = of<contract.InitiatorCard>()(
       backchannel_token_delivery_mode: oneOf('poll', 'ping', 'push'),
       backchannel_client_notification_endpoint: OrNull(Text('Where pings or pushes go')),
       token_endpoint_auth_method: Text('How it authenticates'),
+      jwks: OrNull(Type.Object({ keys: Type.Array(Whatever) }, { description: 'Its public keys' })),
+      jwks_uri: OrNull(Text('Where its public keys lie')),
+      backchannel_authentication_request_signing_alg: OrNull(Text('By what it signs its requests')),
+      tls_client_auth_subject_dn: Type.Optional(Text('By what its certificate is known (RFC 8705 §2.1.2)')),
+      tls_client_auth_san_dns: Type.Optional(Type.String()),
+      tls_client_auth_san_uri: Type.Optional(Type.String()),
+      tls_client_auth_san_ip: Type.Optional(Type.String()),
+      tls_client_auth_san_email: Type.Optional(Type.String()),
+      tls_client_certificate_bound_access_tokens: Type.Boolean(),
+      dpop_bound_access_tokens: Type.Boolean(),
+      access_token_format: oneOf('jwt', 'opaque'),
       scope: Text('All it may ever ask for, words apart by spaces'),
       authorization_details_types: Type.Array(Type.String(), {
         description: 'What it may ask for in detail (RFC 9396 §10)',
@@ -685,6 +696,7 @@ const AdminClientCard = of<contract.AdminClientCard>()(
     deletes_at: OrNull(Time('When it is deleted for good')),
     created_at: Time('When it was registered'),
     last_used_at: OrNull(Time('When one of its secrets was last used')),
+    ciba: OrNull(InitiatorCard),
   }),
 )
 const Failures = Type.Array(

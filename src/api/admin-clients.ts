@@ -1,12 +1,18 @@
 import type { Static } from 'typebox'
 import { Refusal } from '#base/errors.ts'
 import { Type } from '#base/schema.ts'
-import { TLS_SUBJECT_KINDS } from '#clients/certificates.ts'
 import { type InitiatorForm, registerInitiator } from '#clients/initiators.ts'
 import { judgeClient } from '#clients/judge.ts'
 import { type ClientForm, type ClientsContext, registerClient } from '#clients/register.ts'
 import { reviewClient } from '#clients/review.ts'
-import { CLIENT_STATES, type Client, clientById, clientsLike, clientsUnderReview } from '#clients/store.ts'
+import {
+  CLIENT_STATES,
+  type Client,
+  clientById,
+  clientsLike,
+  clientsUnderReview,
+  initiatorOf,
+} from '#clients/store.ts'
 import { removeClientTls, setClientTls } from '#clients/tls.ts'
 import { checkNotifier, type ProofContext, promiseCheck } from '#deliveries/proof.ts'
 import type { Server } from '#http/server.ts'
@@ -15,7 +21,8 @@ import { userById } from '#users/store.ts'
 import { findUser, type UsersContext } from '#users/users.ts'
 import type { AdminClientCard, Page, TlsCard } from './contract.ts'
 import { actingOf } from './operator.ts'
-import { Cursor, DetailTypes, Id, Jwk, likePattern, Mode, Printable, Simulated, Tls } from './shapes.ts'
+import { initiatorCard, Registration, termsOf } from './registration.ts'
+import { Cursor, Id, Jwk, likePattern, Mode, Printable, Simulated, Tls } from './shapes.ts'
 import { tlsCard, tlsFormOf } from './tls.ts'
 
 const PAGE = 50
@@ -33,26 +40,8 @@ const NewClient = Type.Object({
   encryption_key: Type.Optional(Jwk),
   mode: Type.Optional(Mode),
   simulate: Type.Optional(Simulated),
-  // Of an initiator alone; names of CIBA Core 1.0 §4 and RFC 7591 §2.
-  backchannel_token_delivery_mode: Type.Optional(Type.String({ maxLength: 10 })),
-  backchannel_client_notification_endpoint: Type.Optional(Type.String({ maxLength: 2_048 })),
-  token_endpoint_auth_method: Type.Optional(Type.String({ maxLength: 40 })),
-  jwks: Type.Optional(Type.Object({ keys: Type.Array(Type.Object({}, { additionalProperties: true })) })),
-  jwks_uri: Type.Optional(Type.String({ maxLength: 2_048 })),
-  backchannel_authentication_request_signing_alg: Type.Optional(Type.String({ maxLength: 10 })),
-  tls_client_auth_subject_dn: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
-  tls_client_auth_san_dns: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
-  tls_client_auth_san_uri: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
-  tls_client_auth_san_ip: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
-  tls_client_auth_san_email: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
-  tls_client_certificate_bound_access_tokens: Type.Optional(Type.Boolean()),
-  dpop_bound_access_tokens: Type.Optional(Type.Boolean()),
-  access_token_format: Type.Optional(Type.String({ maxLength: 10 })),
-  scope: Type.Optional(Type.String({ maxLength: 2_000 })),
-  authorization_details_types: Type.Optional(DetailTypes),
-  require_match_code: Type.Optional(Type.Boolean()),
-  backchannel_user_code_parameter: Type.Optional(Type.Boolean()),
-  profile: Type.Optional(Type.String({ maxLength: 10 })),
+  // Of an initiator alone.
+  ...Registration,
   links: Type.Optional(Type.Array(Printable(100), { maxItems: 100 })),
 })
 
@@ -158,6 +147,7 @@ export function adminClientRoutes(server: Server, context: UsersContext & Client
 
   async function card(each: Seen): Promise<AdminClientCard> {
     const owner = each.userId ? await userById(db, each.userId) : undefined
+    const initiator = each.kind === 'initiator' ? await initiatorOf(db, each.id) : undefined
     return {
       id: each.id,
       kind: each.kind,
@@ -171,34 +161,14 @@ export function adminClientRoutes(server: Server, context: UsersContext & Client
       deletes_at: each.deletesAt,
       created_at: each.createdAt,
       last_used_at: each.lastUsedAt ?? null,
+      ciba: initiator ? initiatorCard(initiator) : null,
     }
   }
 }
 
 type Seen = Client & { lastUsedAt?: number | null; reviewNote?: string | null }
 
-const OF_INITIATORS = [
-  'backchannel_token_delivery_mode',
-  'backchannel_client_notification_endpoint',
-  'token_endpoint_auth_method',
-  'jwks',
-  'jwks_uri',
-  'backchannel_authentication_request_signing_alg',
-  'tls_client_auth_subject_dn',
-  'tls_client_auth_san_dns',
-  'tls_client_auth_san_uri',
-  'tls_client_auth_san_ip',
-  'tls_client_auth_san_email',
-  'tls_client_certificate_bound_access_tokens',
-  'dpop_bound_access_tokens',
-  'access_token_format',
-  'scope',
-  'authorization_details_types',
-  'require_match_code',
-  'backchannel_user_code_parameter',
-  'profile',
-  'links',
-] as const
+const OF_INITIATORS = [...(Object.keys(Registration) as (keyof typeof Registration)[]), 'links'] as const
 
 const formOf = (body: Static<typeof NewClient>): ClientForm => ({
   name: body.name,
@@ -214,41 +184,6 @@ const initiatorForm = async (
   context: UsersContext,
   body: Static<typeof NewClient>,
 ): Promise<InitiatorForm> => ({
-  deliveryMode: body.backchannel_token_delivery_mode,
-  notificationUrl: body.backchannel_client_notification_endpoint,
-  authMethod: body.token_endpoint_auth_method,
-  jwks: body.jwks && JSON.stringify(body.jwks),
-  jwksUrl: body.jwks_uri,
-  requestAlg: body.backchannel_authentication_request_signing_alg,
-  tlsSubject: tlsSubjectOf(body),
-  boundBy: boundByOf(body),
-  tokenFormat: body.access_token_format,
-  scope: body.scope,
-  detailTypes: body.authorization_details_types,
-  requiresMatchCode: body.require_match_code,
-  takesUserCode: body.backchannel_user_code_parameter,
-  profile: body.profile,
+  ...termsOf(body),
   links: await Promise.all((body.links ?? []).map(async (user) => (await findUser(context, user)).id)),
 })
-
-/** One of the five that RFC 8705 §2.1.2 knows. */
-function tlsSubjectOf(body: Static<typeof NewClient>): string | undefined {
-  const given = TLS_SUBJECT_KINDS.flatMap((kind) => {
-    const value = body[`tls_client_auth_${kind}`]
-    return value === undefined ? [] : [`${kind}:${value}`]
-  })
-  if (given.length <= 1) return given[0]
-  throw new Refusal('client_metadata_refused', {
-    detail: 'Say by one thing alone by what its certificate is known.',
-  })
-}
-
-function boundByOf(body: Static<typeof NewClient>): InitiatorForm['boundBy'] {
-  if (body.dpop_bound_access_tokens && body.tls_client_certificate_bound_access_tokens) {
-    throw new Refusal('client_metadata_refused', {
-      detail: 'Tokens are bound by DPoP or to a certificate, not to both.',
-    })
-  }
-  if (body.dpop_bound_access_tokens) return 'dpop'
-  return body.tls_client_certificate_bound_access_tokens ? 'certificate' : undefined
-}

@@ -293,6 +293,20 @@ export interface InitiatorCard {
   backchannel_token_delivery_mode: 'poll' | 'ping' | 'push'
   backchannel_client_notification_endpoint: string | null
   token_endpoint_auth_method: string
+  /** Its public keys, or where they lie. */
+  jwks: { keys: Record<string, unknown>[] } | null
+  jwks_uri: string | null
+  /** By what it signs its requests; null: it signs none. */
+  backchannel_authentication_request_signing_alg: string | null
+  /** By what its certificate is known, one of these with `tls_client_auth`. */
+  tls_client_auth_subject_dn?: string
+  tls_client_auth_san_dns?: string
+  tls_client_auth_san_uri?: string
+  tls_client_auth_san_ip?: string
+  tls_client_auth_san_email?: string
+  tls_client_certificate_bound_access_tokens: boolean
+  dpop_bound_access_tokens: boolean
+  access_token_format: 'jwt' | 'opaque'
   /** All it may ever ask for, words apart by spaces. */
   scope: string
   /** What it may ask for in detail (RFC 9396 §10). */
@@ -611,6 +625,8 @@ export interface AdminClientCard {
   created_at: number
   /** When one of its secrets was last used. */
   last_used_at: number | null
+  /** Of one that asks many users. */
+  ciba: InitiatorCard | null
 }
 
 /** How sending goes on a channel; the counts are of the last 24 hours. */

@@ -15,6 +15,7 @@ import {
   type Client,
   DELIVERY_MODES,
   type DeliveryMode,
+  deleteSecrets,
   type Initiator,
   insertInitiator,
   PROFILES,
@@ -87,39 +88,48 @@ export async function registerInitiator(
   )
 }
 
-/** What its developer may say of how it gets its results, and of what it asks for. */
-export type InitiatorTerms = Pick<
-  InitiatorForm,
-  'deliveryMode' | 'notificationUrl' | 'scope' | 'detailTypes' | 'requiresMatchCode' | 'takesUserCode'
->
+/** What its developer may say of how it makes itself known and gets its results, and of what it asks for. */
+export type InitiatorTerms = Omit<InitiatorForm, 'userId' | 'links' | 'actor' | 'actorId'>
 
 /**
  * How an initiator would be with a change, before anything is changed.
  *
  * @throws Refusal `client_metadata_refused`
  */
-export const planInitiator = (
+export function planInitiator(
   context: ClientsContext,
   known: Initiator | undefined,
   terms: InitiatorTerms,
-): Omit<Initiator, 'clientId'> =>
-  checkMetadata({ ...keptOf(known), ...terms }, context, scopeList(known?.detailTypes ?? ''))
+): Omit<Initiator, 'clientId'> {
+  const planned = checkMetadata(
+    { ...(known && keptOf(known, terms)), ...terms },
+    context,
+    scopeList(known?.detailTypes ?? ''),
+  )
+  if (known?.profile === 'fapi' && planned.profile !== 'fapi') {
+    return refuse('What is held to the FAPI profile stays so; register another app to be held to less.')
+  }
+  return planned
+}
 
 /** What a change of its terms leaves as it is, unless it says otherwise. */
-const keptOf = (known: Initiator | undefined) =>
-  known && {
-    authMethod: known.authMethod,
-    jwks: known.jwks ?? undefined,
-    jwksUrl: known.jwksUrl ?? undefined,
-    tlsSubject: known.tlsSubject ?? undefined,
-    requestAlg: known.requestAlg ?? undefined,
-    tokenFormat: known.tokenFormat,
-    boundBy: known.boundBy,
-    detailTypes: scopeList(known.detailTypes),
-    requiresMatchCode: known.requiresMatchCode === 1,
-    takesUserCode: known.takesUserCode === 1,
-    profile: known.profile,
-  }
+const keptOf = (known: Initiator, { deliveryMode = known.deliveryMode }: InitiatorTerms) => ({
+  deliveryMode,
+  // Nothing is sent to one that polls.
+  notificationUrl: deliveryMode === 'poll' ? undefined : (known.notificationUrl ?? undefined),
+  scope: known.scopes,
+  authMethod: known.authMethod,
+  jwks: known.jwks ?? undefined,
+  jwksUrl: known.jwksUrl ?? undefined,
+  tlsSubject: known.tlsSubject ?? undefined,
+  requestAlg: known.requestAlg ?? undefined,
+  tokenFormat: known.tokenFormat,
+  boundBy: known.boundBy,
+  detailTypes: scopeList(known.detailTypes),
+  requiresMatchCode: known.requiresMatchCode === 1,
+  takesUserCode: known.takesUserCode === 1,
+  profile: known.profile,
+})
 
 /** What its developer confirms by passkey: pushed results go there. */
 export const notificationSubject = (clientId: string, notificationUrl: string | null) =>
@@ -147,8 +157,17 @@ export async function changeInitiator(
     if (asksForMore) await submitForReview(tx, client.id, at)
     const detail = `${planned.deliveryMode}: ${planned.scopes}`
     await recordEvent(tx, { ...whose(client), kind: 'app_edited', detail, actor: 'user', at })
+    if (!known || isKnownAlike(known, planned)) return
+    // Nobody comes by a secret any more, so there is none that could be found.
+    if (!isShared(planned.authMethod)) await deleteSecrets(tx, client.id)
+    const by = planned.authMethod
+    await recordEvent(tx, { ...whose(client), kind: 'app_keys_changed', detail: by, actor: 'user', at })
   })
 }
+
+/** Whether it makes itself known as before. */
+const isKnownAlike = (known: Initiator, planned: Omit<Initiator, 'clientId'>) =>
+  (['authMethod', 'jwks', 'jwksUrl', 'tlsSubject'] as const).every((each) => planned[each] === known[each])
 
 /** Whether the second of two lists holds what the first does not. */
 const has = (before = '', after = '') => scopeList(after).some((each) => !scopeList(before).includes(each))

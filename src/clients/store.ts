@@ -473,6 +473,9 @@ export const updateInitiator = (tx: Transaction, each: Initiator) =>
   tx.run(sql`
     update initiators
        set delivery_mode = ${each.deliveryMode}, notification_url = ${each.notificationUrl}, scopes = ${each.scopes},
+           auth_method = ${each.authMethod}, jwks = ${each.jwks}, jwks_url = ${each.jwksUrl},
+           tls_subject = ${each.tlsSubject}, request_alg = ${each.requestAlg}, token_format = ${each.tokenFormat},
+           bound_by = ${each.boundBy}, profile = ${each.profile},
            detail_types = ${each.detailTypes}, requires_match_code = ${each.requiresMatchCode},
            takes_user_code = ${each.takesUserCode}
      where client_id = ${each.clientId}`)

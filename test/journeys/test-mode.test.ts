@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { accessible } from '../support/axe.ts'
+import type { AppCard } from '../../src/api/contract.ts'
+import { accessible, accessibleOnAnyPaper } from '../support/axe.ts'
 import { startBrowser } from '../support/browser.ts'
+import { signingPair } from '../support/ciba.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { basic } from '../support/server.ts'
 import { fits } from './fits.ts'
@@ -63,3 +65,66 @@ test('a developer of an app for many users says how it gets its results', async 
   assert.equal(ciba.backchannel_token_delivery_mode, 'ping')
   assert.equal(ciba.scope, 'openid orders')
 })
+
+test('OpenID CIBA in full is folded away; what is set there holds, and an operator reads it', async () => {
+  await using stage = await startStage(browser, { env: DETAILS })
+  const { device, server, userId } = stage
+  const { page } = device
+  const made = await stage.call(device, 'POST', '/v1/me/apps', { name: 'For many', kind: 'initiator' })
+  const { client_id } = await made.json()
+  const read = async () =>
+    (await (await stage.call(device, 'GET', `/v1/me/apps/${client_id}`)).json()) as AppCard
+  await device.open(`/apps/${client_id}/settings`)
+  await headed(page, 'For many')
+  const method = page.getByLabel('How it makes itself known')
+  assert.ok(!(await method.isVisible()))
+  await page.getByText('OpenID CIBA, for developers').click()
+  await method.selectOption('private_key_jwt')
+  await page.getByText('the secrets of this app end for good').waitFor()
+  await page.getByLabel('Public keys', { exact: true }).fill('no keys')
+  const save = page.getByRole('button', { name: 'Save delivery' })
+  await save.click()
+  await page.getByText('These are no keys').waitFor()
+  await page.getByLabel('Public keys', { exact: true }).fill(JSON.stringify((await signingPair()).jwks))
+  await page.getByLabel('Its requests').selectOption('ES256')
+  await page.getByLabel('Access tokens').selectOption('opaque')
+  await page.getByLabel('Access is good only together with').selectOption('dpop')
+  await page.getByLabel('Kinds of details it may ask for').fill('payment')
+  await page.getByLabel('Users type six digits').check()
+  await page.getByLabel('Hold it to the FAPI profile').check()
+  await accessibleOnAnyPaper(page, 'OpenID CIBA of an app for many')
+  await fits(page, 'OpenID CIBA of an app for many')
+  await save.click()
+  await page.getByText('Saved.').waitFor()
+  const { ciba, secrets } = await read()
+  assert.deepEqual(secrets, [])
+  assert.deepEqual(
+    [
+      ciba?.token_endpoint_auth_method,
+      ciba?.jwks?.keys.length,
+      ciba?.backchannel_authentication_request_signing_alg,
+      ciba?.access_token_format,
+      ciba?.dpop_bound_access_tokens,
+      ciba?.authorization_details_types,
+      ciba?.require_match_code,
+      ciba?.profile,
+    ],
+    ['private_key_jwt', 1, 'ES256', 'opaque', true, ['payment'], true, 'fapi'],
+  )
+  // What is refused is said, and what was there stays.
+  await page.getByLabel('Hold it to the FAPI profile').uncheck()
+  await save.click()
+  await page.getByText('stays so').waitFor()
+  assert.deepEqual((await read()).ciba, ciba)
+
+  await server.admin(`/v1/admin/users/${userId}/role`, { role: 'operator' })
+  await device.open('/operator/apps')
+  const card = page.locator('li', { hasText: 'For many' })
+  await card.getByText('OpenID CIBA').click()
+  await card.getByText('A key that the app proves to hold (DPoP)').waitFor()
+  await card.getByText('It is held to the FAPI profile').waitFor()
+  await accessibleOnAnyPaper(page, 'OpenID CIBA of an app, for operators')
+  await fits(page, 'OpenID CIBA of an app, for operators')
+})
+
+const DETAILS = { COUNTERSIGN_AUTHORIZATION_DETAILS: '{"payment":{"en":"Make one payment"}}' }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { AppCard, InitiatorCard, NewAppSecrets } from '../../src/api/contract.ts'
-import { startServer } from '../support/server.ts'
+import type { AppCard, AppEvent, InitiatorCard, NewAppSecrets } from '../../src/api/contract.ts'
+import { cibaCalls, signingPair } from '../support/ciba.ts'
+import { basic, startServer } from '../support/server.ts'
 
 const PUSH = {
   backchannel_token_delivery_mode: 'push',
@@ -18,6 +19,12 @@ test('an app for many users that its developer makes can speak CIBA, once the op
     backchannel_token_delivery_mode: 'poll',
     backchannel_client_notification_endpoint: null,
     token_endpoint_auth_method: 'client_secret_basic',
+    jwks: null,
+    jwks_uri: null,
+    backchannel_authentication_request_signing_alg: null,
+    tls_client_certificate_bound_access_tokens: false,
+    dpop_bound_access_tokens: false,
+    access_token_format: 'jwt',
     scope: 'openid',
     authorization_details_types: [],
     require_match_code: false,
@@ -84,6 +91,62 @@ test('another type of details goes back to the operator; what is not said stays 
     [ciba?.authorization_details_types, ciba?.require_match_code, state],
     [['payment'], true, 'active'],
   )
+})
+
+test('its developer changes how it makes itself known; then its secrets end, and the app reads of it', async () => {
+  await using stage = await startStage()
+  const { jwks, assertion } = await signingPair()
+  const accept = () => stage.server.admin(`/v1/admin/clients/${stage.id}/state`, { state: 'active' })
+  await accept()
+  const change = (terms: object) => stage.person.call('PUT', stage.path('/ciba'), terms)
+  assert.equal((await change({ token_endpoint_auth_method: 'private_key_jwt' })).status, 400, 'without keys')
+  const changed = await change({
+    token_endpoint_auth_method: 'private_key_jwt',
+    jwks,
+    access_token_format: 'opaque',
+    dpop_bound_access_tokens: true,
+  })
+  assert.equal(changed.status, 200)
+  const { ciba, secrets, state } = await stage.card()
+  assert.deepEqual(ciba?.jwks, jwks)
+  assert.deepEqual(
+    [ciba?.access_token_format, ciba?.dpop_bound_access_tokens, ciba?.scope, secrets, state],
+    ['opaque', true, 'openid', [], 'active'],
+  )
+  const { post } = cibaCalls(stage.server.origin)
+  const asked = await post('/introspect', {
+    token: 'x',
+    ...(await assertion(stage.id, stage.server.origin)),
+  })
+  assert.equal(asked.status, 200)
+  const { events } = await stage.person.must<{ events: AppEvent[] }>('GET', stage.path('/history'))
+  assert.ok(events.some(({ kind, detail }) => kind === 'app_keys_changed' && detail === 'private_key_jwt'))
+
+  // Back again: what is not said stays, null takes away, and a secret is made anew.
+  const back = { token_endpoint_auth_method: 'client_secret_basic', jwks: null }
+  assert.equal((await change(back)).status, 200)
+  const { client_secret = '' } = await stage.person.must<NewAppSecrets>('POST', stage.path('/secrets'))
+  const bySecret = await post('/introspect', { token: 'x' }, basic({ client_id: stage.id, client_secret }))
+  assert.equal(bySecret.status, 200)
+  assert.deepEqual((await stage.card()).ciba?.jwks, null)
+})
+
+test('who is held to the FAPI profile stays so', async () => {
+  await using stage = await startStage()
+  const { jwks } = await signingPair()
+  const change = (terms: object) => stage.person.call('PUT', stage.path('/ciba'), terms)
+  assert.equal((await change({ profile: 'fapi' })).status, 400)
+  const kept = await change({
+    profile: 'fapi',
+    token_endpoint_auth_method: 'private_key_jwt',
+    jwks,
+    backchannel_authentication_request_signing_alg: 'ES256',
+    dpop_bound_access_tokens: true,
+  })
+  assert.equal(kept.status, 200)
+  const less = await change({ profile: 'core' })
+  assert.match(((await less.json()) as { detail: string }).detail, /stays so/)
+  assert.equal((await stage.card()).ciba?.profile, 'fapi')
 })
 
 test('what makes no sense is refused with a sentence, and changes nothing', async () => {

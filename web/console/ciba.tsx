@@ -1,4 +1,4 @@
-import { useId, useState } from 'preact/hooks'
+import { useId, useRef, useState } from 'preact/hooks'
 import type { InitiatorCard } from '../../src/api/contract.ts'
 import { useAction } from '../ui/action.ts'
 import { post, put } from '../ui/api.ts'
@@ -7,6 +7,7 @@ import { Failure } from '../ui/failure.tsx'
 import { usePasskeyFor } from '../ui/passkey.ts'
 import { t } from '../ui/text.ts'
 import type { PartProps } from './app-page.tsx'
+import { CibaMore, moreTerms } from './ciba-more.tsx'
 
 const modes = ['poll', 'ping', 'push'] as const
 
@@ -21,11 +22,15 @@ export function Ciba({ app, path, reload }: PartProps) {
   const [isSaved, setSaved] = useState(false)
   const id = useId()
 
+  const form = useRef<HTMLFormElement>(null)
+
   const save = useAction(async () => {
+    if (!form.current) return
     const terms = {
       backchannel_token_delivery_mode: mode,
       backchannel_client_notification_endpoint: mode === 'poll' ? null : url,
       scope,
+      ...moreTerms(new FormData(form.current)),
     }
     const { options } = await post<{ options: Record<string, unknown> | null }>(`${path}/ciba/confirm`, terms)
     const credential = options ? { credential: await usePasskeyFor(options) } : {}
@@ -41,7 +46,7 @@ export function Ciba({ app, path, reload }: PartProps) {
   return (
     <section>
       <h2>{t('ciba.title')}</h2>
-      <form onSubmit={submit} onInput={() => setSaved(false)}>
+      <form ref={form} onSubmit={submit} onInput={() => setSaved(false)}>
         <fieldset>
           <legend>{t('ciba.mode')}</legend>
           {modes.map((each) => (
@@ -83,6 +88,7 @@ export function Ciba({ app, path, reload }: PartProps) {
             onInput={(event) => setScope(event.currentTarget.value)}
           />
         </div>
+        <CibaMore known={known} />
         <Failure error={save.error} />
         <p role="status">{isSaved && t('app.saved')}</p>
         <Button type="submit" isBusy={save.isBusy}>

@@ -1,6 +1,7 @@
 import type { AdminClientCard } from '../../src/api/contract.ts'
 import { when } from '../ui/format.ts'
 import { t } from '../ui/text.ts'
+import { CibaFacts } from './ciba-facts.tsx'
 
 /** What an app says of itself, whose it is, and when it was last used. */
 export function AppFacts({ app }: { app: AdminClientCard }) {
@@ -48,6 +49,7 @@ export function AppFacts({ app }: { app: AdminClientCard }) {
           <dd>{last_used_at === null ? t('operator.never') : when(last_used_at)}</dd>
         </div>
       </dl>
+      {app.ciba && <CibaFacts ciba={app.ciba} />}
       <p class="quiet">
         <code>{app.id}</code>
       </p>
