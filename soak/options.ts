@@ -12,4 +12,6 @@ export interface SoakOptions {
   /** Whom apps ask. */
   people?: number
   store?: 'sqlite' | 'postgres'
+  /** Of stores, in requests that ended long ago. */
+  sizes?: number[]
 }

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import type { Report } from '../bench/support/figures.ts'
 import { machineLine, reportText } from '../bench/support/print.ts'
 import { newSeed } from '../test/support/random.ts'
+import { soakGrowth } from './growth.ts'
 import { soakJobs } from './jobs.ts'
 import { soakKillsPostgres, soakKillsSqlite, soakRestarts } from './kills.ts'
 import { soakLoad } from './load.ts'
@@ -16,6 +17,7 @@ const PARTS = {
   restarts: soakRestarts,
   jobs: soakJobs,
   load: soakLoad,
+  growth: soakGrowth,
 } as const
 
 const RESULTS = fileURLToPath(new URL('../bench/results/', import.meta.url))
@@ -31,6 +33,9 @@ with software passkeys at work. Ends with 1 when a count is not what it must be.
   jobs             deliveries of many nodes on PostgreSQL, no faults    --jobs N    (100000)  --nodes N (8)
   load             asks that wait for no answer, at 70 % of what was   --minutes N (30)  --people N (400)
                    measured, with faults; then three times as much     --store sqlite|postgres (sqlite)
+  growth           what a unit of work costs where much was done       --sizes N,N… (10000,1000000)  --rounds N (3)
+                   already, and while old entries leave                --store sqlite|postgres (both)
+                   (3 GB of disk for each million)
 
   --minutes N      no more trouble after so many minutes of a part; what was promised is judged
   --seed N         chooses the random moments; FAULT_SEED does too
@@ -49,6 +54,7 @@ const options = {
   nodes: number,
   people: number,
   store: { type: 'string' },
+  sizes: { type: 'string' },
   seed: number,
   out: { type: 'string', default: RESULTS },
   help: { type: 'boolean', short: 'h', default: false },
@@ -89,6 +95,7 @@ function readWords() {
       if (!/^[1-9]\d{0,9}$/.test(given)) throw new Error(`--${name} must be a whole number above 0.`)
       numbers[name] = Number(given)
     }
+    if (values.sizes !== undefined) numbers.sizes = sizesOf(values.sizes)
     if (values.store !== undefined) numbers.store = storeOf(values.store)
     return { names, numbers, out: values.out }
   } catch (fault) {
@@ -96,6 +103,12 @@ function readWords() {
     process.exitCode = 2
     return undefined
   }
+}
+
+function sizesOf(given: string): number[] {
+  const sizes = given.split(',').map(Number)
+  if (sizes.every((each) => Number.isInteger(each) && each > 0 && each <= 100_000_000)) return sizes
+  throw new Error('--sizes must be whole numbers above 0, with commas between.')
 }
 
 function storeOf(given: string) {
