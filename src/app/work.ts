@@ -1,7 +1,5 @@
-import { sweepTallies } from '#audit/tally.ts'
-import { DAY, MINUTE } from '#base/clock.ts'
+import { MINUTE } from '#base/clock.ts'
 import { answerHandler } from '#channels/whatsapp/answer.ts'
-import { deleteEndedJwts, deleteLinkCodes } from '#clients/store.ts'
 import { deliverHandler } from '#deliveries/deliver.ts'
 import { proveHandler } from '#deliveries/proof.ts'
 import { feedbackHandler } from '#feedback/forward.ts'
@@ -12,12 +10,10 @@ import { startWorker, type Worker } from '#outbox/worker.ts'
 import { announceHandler } from '#requests/announce.ts'
 import { expireHandler } from '#requests/expire.ts'
 import { issueHandler } from '#requests/issue.ts'
-import { sweepClients } from '#requests/retire.ts'
 import { simulateHandler } from '#requests/simulate.ts'
-import { deleteEndedRefreshTokens } from '#tokens/store.ts'
-import { sweepUsers } from '#users/sweep.ts'
 import { type Config, SettingError } from '../config.ts'
 import type { Parts } from './parts.ts'
+import { clearAway } from './sweep.ts'
 
 /** Starts the workers and what clears away. */
 export async function startWork({
@@ -31,7 +27,7 @@ export async function startWork({
   tellApp,
   wake,
 }: Parts) {
-  const { db, now, log, site } = context
+  const { now, log, site } = context
   const start = config.works ? startWorker : noWorker(config)
   const deliver = start(context, 'deliver', deliverHandler({ ...context, onGivenUp: tellUndelivered }))
   const workers = [
@@ -45,16 +41,13 @@ export async function startWork({
     start(context, 'feedback', feedbackHandler({ now, sends })),
     start(context, 'announce', announceHandler(context)),
   ]
+  const stopping = new AbortController()
+  let sweeping: Promise<void> | undefined
   const sweep = setInterval(() => {
-    const swept = db.transaction(async (tx) => {
-      await sweepUsers(tx, now())
-      await sweepClients(tx, now())
-      await deleteEndedJwts(tx, now())
-      await deleteEndedRefreshTokens(tx, now())
-      await sweepTallies(tx, now())
-      await deleteLinkCodes(tx, now() - DAY)
+    sweeping ??= clearAway(context, stopping.signal).finally(() => {
+      sweeping = undefined
     })
-    Promise.all([swept, tellApp()]).catch((fault) =>
+    Promise.all([sweeping, tellApp()]).catch((fault) =>
       log.error('What has ended could not be cleared away.', fault),
     )
   }, SWEEP_MS)
@@ -65,6 +58,8 @@ export async function startWork({
     /** Finishes what is under way. */
     async stop() {
       clearInterval(sweep)
+      stopping.abort()
+      await sweeping?.catch(() => {})
       await Promise.all(workers.map((worker) => worker.stop()))
       await presence.stop()
     },

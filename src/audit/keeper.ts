@@ -11,6 +11,8 @@ export interface KeeperContext extends SealContext {
 
 /** An entry is under a checkpoint a little more than this long after its commit. */
 const TICK_MS = MINUTE
+/** Of each minute, so long old entries leave. */
+const RETIRE_MS = MINUTE / 2
 
 /** Seals what is new each minute, and lets go what is too old. All nodes do; of two that meet one is too late. */
 export function startKeeper(context: KeeperContext) {
@@ -30,7 +32,10 @@ export function startKeeper(context: KeeperContext) {
 
   async function keep() {
     await sealEvents(context, stopping.signal)
-    if (auditRetentionMs !== undefined) await retireEvents(db, now() - auditRetentionMs, stopping.signal)
+    if (auditRetentionMs === undefined) return
+    // What is new must not wait for its seal until all that is old has left.
+    const enough = AbortSignal.any([stopping.signal, AbortSignal.timeout(RETIRE_MS)])
+    await retireEvents(db, now() - auditRetentionMs, enough)
   }
 
   const timer = setInterval(tick, TICK_MS)

@@ -109,5 +109,8 @@ export const talliesOfApp = (db: Database, clientId: string, fromDay: number) =>
     select day, kind, count from event_tallies where client_id = ${clientId} and day >= ${fromDay}`)
 
 /** Forgets what is too old for any picture. */
-export const sweepTallies = (tx: Transaction, now: number) =>
-  tx.run(sql`delete from event_tallies where day < ${dayOf(now) - KEPT_DAYS}`)
+export const sweepTallies = (tx: Transaction, now: number, most: number) =>
+  tx.run(sql`
+    delete from event_tallies
+     where (client_id, day, kind) in (
+       select client_id, day, kind from event_tallies where day < ${dayOf(now) - KEPT_DAYS} limit ${most})`)

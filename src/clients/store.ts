@@ -514,8 +514,10 @@ export const spendJwt = (
 /** What a client signs: that it is who calls, what it asks, or that it holds a key. */
 export type JwtUse = 'assertion' | 'request' | 'proof'
 
-export const deleteEndedJwts = (tx: Transaction, now: number) =>
-  tx.run(sql`delete from spent_jwts where ends_at <= ${now}`)
+export const deleteEndedJwts = (tx: Transaction, now: number, most: number) =>
+  tx.run(sql`
+    delete from spent_jwts
+     where (client_id, use, hash) in (select client_id, use, hash from spent_jwts where ends_at <= ${now} limit ${most})`)
 
 // Links: whom an initiator may ask
 
@@ -654,5 +656,7 @@ export const settleLinkCode = (
     returning id, client_id, scopes, state, user_id, expires_at`)
 
 /** Those that ended before a time. */
-export const deleteLinkCodes = (tx: Transaction, before: number) =>
-  tx.run(sql`delete from link_codes where expires_at < ${before}`)
+export const deleteLinkCodes = (tx: Transaction, before: number, most: number) =>
+  tx.run(
+    sql`delete from link_codes where id in (select id from link_codes where expires_at < ${before} limit ${most})`,
+  )

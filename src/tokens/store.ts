@@ -158,8 +158,10 @@ export const deleteEndedRounds = (tx: Transaction, requestId: string, newest: nu
     delete from tokens
      where request_id = ${requestId} and round > 0 and round < ${newest} and expires_at <= ${now}`)
 
-export const deleteEndedRefreshTokens = (tx: Transaction, now: number) =>
-  tx.run(sql`delete from refresh_tokens where expires_at <= ${now}`)
+export const deleteEndedRefreshTokens = (tx: Transaction, now: number, most: number) =>
+  tx.run(sql`
+    delete from refresh_tokens
+     where hash in (select hash from refresh_tokens where expires_at <= ${now} limit ${most})`)
 
 // Signing keys
 

@@ -234,8 +234,10 @@ export const takeChallenge = (tx: Transaction, challenge: string, purpose: Chall
      where challenge = ${challenge} and purpose = ${purpose} and expires_at > ${now}
     returning user_id, subject`)
 
-export const deleteOldChallenges = (tx: Transaction, now: number) =>
-  tx.run(sql`delete from challenges where expires_at <= ${now}`)
+export const deleteOldChallenges = (tx: Transaction, now: number, most: number) =>
+  tx.run(sql`
+    delete from challenges
+     where challenge in (select challenge from challenges where expires_at <= ${now} limit ${most})`)
 
 // Passkeys
 
@@ -347,8 +349,10 @@ export const deleteSessionsOfUser = (tx: Transaction, userId: string) =>
 
 export const deleteAllSessions = (tx: Transaction) => tx.run(sql`delete from sessions`)
 
-export const deleteOldSessions = (tx: Transaction, now: number) =>
-  tx.run(sql`delete from sessions where expires_at <= ${now}`)
+export const deleteOldSessions = (tx: Transaction, now: number, most: number) =>
+  tx.run(
+    sql`delete from sessions where id in (select id from sessions where expires_at <= ${now} limit ${most})`,
+  )
 
 // The operator's own sign-in provider
 
@@ -366,8 +370,10 @@ export const takeProviderSignIn = (tx: Transaction, stateHash: Uint8Array, now: 
     delete from provider_sign_ins where state_hash = ${stateHash} and expires_at > ${now}
     returning nonce, verifier, return_to`)
 
-export const deleteOldProviderSignIns = (tx: Transaction, now: number) =>
-  tx.run(sql`delete from provider_sign_ins where expires_at <= ${now}`)
+export const deleteOldProviderSignIns = (tx: Transaction, now: number, most: number) =>
+  tx.run(sql`
+    delete from provider_sign_ins
+     where state_hash in (select state_hash from provider_sign_ins where expires_at <= ${now} limit ${most})`)
 
 export const userOfIdentity = (tx: Transaction, issuer: string, subject: string) =>
   tx.one<{ userId: string }>(sql`
@@ -422,5 +428,7 @@ export async function countAttempt(tx: Transaction, { kind, who, at, freshAfter 
   return row ?? { since: at, count: 1 }
 }
 
-export const deleteOldAttempts = (tx: Transaction, sinceBefore: number) =>
-  tx.run(sql`delete from attempts where since < ${sinceBefore}`)
+export const deleteOldAttempts = (tx: Transaction, sinceBefore: number, most: number) =>
+  tx.run(sql`
+    delete from attempts
+     where (kind, who) in (select kind, who from attempts where since < ${sinceBefore} limit ${most})`)

@@ -185,6 +185,22 @@ describe('the sealed log', () => {
     assert.deepEqual((await verifyLog(await empty.lines())).findings, [])
   })
 
+  test('letting old entries go can be told to stop after the bite that is under way, and goes on another time', async () => {
+    await using log = await startLog([3, 4, 5, 6])
+    const old = log.now() + 1_000 * DAY
+    const stop = new AbortController()
+    const db = {
+      ...log.db,
+      transaction: async <T>(work: Parameters<typeof log.db.transaction<T>>[0]) => {
+        stop.abort()
+        return log.db.transaction(work)
+      },
+    }
+    assert.equal(await retireEvents(db, old, stop.signal), 3)
+    assert.equal(await retireEvents(log.db, old), 9)
+    assert.deepEqual((await verifyLog(await log.lines())).findings, [])
+  })
+
   test('old entries leave a checkpoint at a time; what is left holds, and so do all checkpoints', async () => {
     await using log = await startLog([3, 4, 5, 6])
     const known = await log.notes()

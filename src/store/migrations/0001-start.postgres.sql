@@ -78,6 +78,7 @@ create table sessions (
   passkey_at bigint
 );
 create index sessions_of_user on sessions (user_id);
+create index sessions_by_end on sessions (expires_at);
 
 -- A WebAuthn challenge is good for one answer to one question.
 create table challenges (
@@ -88,6 +89,7 @@ create table challenges (
   subject text collate "C",
   expires_at bigint not null
 );
+create index challenges_by_end on challenges (expires_at);
 
 -- Who a user is at the operator's sign-in provider. Bound at the first sign-in: a handle that is given to somebody else there
 -- opens nothing here.
