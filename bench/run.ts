@@ -20,6 +20,7 @@ import { chartSvg } from './support/chart.ts'
 import type { Engine } from './support/database.ts'
 import type { Report } from './support/figures.ts'
 import { machineLine, reportText } from './support/print.ts'
+import { benchTold } from './told.ts'
 
 const BENCHES = {
   open: benchOpen,
@@ -36,6 +37,7 @@ const BENCHES = {
   start: benchStart,
   alike: benchAlike,
   ciba: benchCiba,
+  told: benchTold,
 } as const
 
 /** Those that take long even so. */
@@ -68,6 +70,7 @@ only: processor time and memory are read from /proc. A missed limit is told and 
   start     from the command to the ready line, and idle memory
   alike     whether the time of an answer tells a wrong secret from an unknown app, or one user from nobody
   ciba      each step of OpenID CIBA, beside node-oidc-provider that keeps all in memory
+  told      from the approval to the tokens at a client of CIBA, by a poll that is held and by a ping, one at a time
 
   --rounds N       rounds of each bench (5; deliver, growth, dead: 3)
   --seconds S      length of one measurement of “open”, “nodes”; size of a round of “decide”, “flow”, “ciba”,
@@ -75,7 +78,7 @@ only: processor time and memory are read from /proc. A missed limit is told and 
   --store NAME     sqlite, postgres or both, for “open”, “decide”, “flow” (both)
   --nodes N        nodes of “nodes” (3)
   --profile DIR    write what the server did into this folder: NAME.cpuprofile, and NAME.flame.svg to look at
-                   (open, decide, flow, approve, deliver, hop, and each step of ciba)
+                   (open, decide, flow, approve, deliver, hop, told, and each step of ciba)
   --out DIR        folder for NAME.json, NAME.md (a table) and NAME.svg (a picture) (bench/results)
   --json           print JSON
 `

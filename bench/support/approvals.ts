@@ -84,12 +84,19 @@ interface Stage {
 }
 
 /** Approves, and tells how long its POST took to come: from the call, and from its answer, in milliseconds. */
-export async function approveAndReceive(
-  { server, pages, person, receiver }: Stage,
+export async function approveAndReceive({ receiver, ...stage }: Stage, id: string, credential: unknown) {
+  const before = receiver.posts.length
+  const { from, answeredAt } = await approveNow(stage, id, credential)
+  const receivedAt = await timeOfPost(receiver, before)
+  return { all: receivedAt - from, afterAnswer: receivedAt - answeredAt }
+}
+
+/** Approves, and tells when that was called and when it was answered. */
+export async function approveNow(
+  { server, pages, person }: Omit<Stage, 'receiver'>,
   id: string,
   credential: unknown,
 ) {
-  const before = receiver.posts.length
   const from = performance.now()
   const call = pages.request({
     method: 'POST',
@@ -101,8 +108,7 @@ export async function approveAndReceive(
   const answer = await call
   const text = await answer.body.text()
   if (answer.statusCode !== 200) throw new Error(`approve: ${answer.statusCode} ${text}`)
-  const receivedAt = await timeOfPost(receiver, before)
-  return { all: receivedAt - from, afterAnswer: receivedAt - (await answeredAt) }
+  return { from, answeredAt: await answeredAt }
 }
 
 /** The least that telling an endpoint can take: a POST of the same size with nothing around it, in milliseconds. */
