@@ -2,13 +2,8 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { mock, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import {
-  type CountersignError,
-  createInitiator,
-  type InitiatorOptions,
-  type Tokens,
-} from '../../sdk/src/index.ts'
 import { CIBA_GRANT, signingPair } from '../support/ciba.ts'
+import { type CountersignError, createInitiator, type InitiatorOptions, type Tokens } from '../support/sdk.ts'
 
 // The modules of the OpenID conformance suite for who asks (fapi-ciba-id1-client-test-plan), by their names, without what
 // only ConnectID has. The server is played, for it must do what ours never does.

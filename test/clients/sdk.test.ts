@@ -4,6 +4,10 @@ import { after, before, describe, test } from 'node:test'
 import { calculateJwkThumbprint, decodeJwt } from 'jose'
 import { Webhook } from 'standardwebhooks'
 import { fetch as fetchBy } from 'undici'
+import { callerWith, MTLS_ENV } from '../support/certificates.ts'
+import { addInitiator, signingPair, type TestClient } from '../support/ciba.ts'
+import type { Person } from '../support/person.ts'
+import { startReceiver } from '../support/receiver.ts'
 import {
   type CountersignError,
   createApp,
@@ -11,11 +15,7 @@ import {
   dpopFetch,
   type InitiatorOptions,
   verifyWebhook,
-} from '../../sdk/src/index.ts'
-import { callerWith, MTLS_ENV } from '../support/certificates.ts'
-import { addInitiator, signingPair, type TestClient } from '../support/ciba.ts'
-import type { Person } from '../support/person.ts'
-import { startReceiver } from '../support/receiver.ts'
+} from '../support/sdk.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
 // Our own library, as its README shows it, against a whole server.
