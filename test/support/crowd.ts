@@ -69,7 +69,7 @@ export async function statusOf(origin: string, app: App, id: string): Promise<Re
 }
 
 /** Longest rest between two requests of one app: short enough that something is always under way, long enough that servers start. */
-const REST_MS = 400
+const REST_MS = 1_000
 const RETRY_MS = 100
 
 /** People and apps at work: each asks and decides, over and over, by whatever server is there. */

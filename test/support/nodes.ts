@@ -19,7 +19,8 @@ export async function startNodes({ count, data, database, env = {} }: NodesOptio
   const settings = {
     ...env,
     COUNTERSIGN_URL: origin,
-    ...(database ? { COUNTERSIGN_DATABASE: database } : {}),
+    // PostgreSQL starts a process for each connection of a node that starts.
+    ...(database ? { COUNTERSIGN_DATABASE: database, COUNTERSIGN_DATABASE_POOL: '4' } : {}),
   }
   const start = (port: number) => startProcess({ data, port, env: settings })
 
