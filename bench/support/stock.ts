@@ -113,9 +113,15 @@ export async function openStock(place: Place) {
     async drained(but = '') {
       const giveUpAt = performance.now() + PATIENCE_MS
       for (;;) {
+        // By the indexes of the workers: a walk over what PostgreSQL has not cleared away yet would be charged to the server.
         const [row] = await db.read<{ isLeft: number }>(sql`
-          select count(*) as is_left
-            from (select id from outbox where kind = 'deliver' and lane <> ${but} limit 1) as one`)
+          select (select count(*) from (
+                    select id from outbox
+                     where kind = 'deliver' and leased_at is null and lane <> ${but} order by due_at, id limit 1) as waiting)
+               + (select count(*) from (
+                    select id from outbox
+                     where kind = 'deliver' and leased_at is not null and lane <> ${but} order by id limit 1) as taken)
+                 as is_left`)
         if (!row?.isLeft) return
         if (performance.now() > giveUpAt) throw new Error('The deliveries did not come to an end.')
         await new Promise((resolve) => setTimeout(resolve, 10))
