@@ -46,7 +46,7 @@ export function createLanes({
     room(lane: string): number {
       const state = states.get(lane)
       if (!state) return most
-      if (state.restsUntil > now()) return 0
+      if (state.restsUntil > 0 && state.restsUntil > now()) return 0
       return (state.restsUntil > 0 ? 1 : most) - state.underWay
     },
 

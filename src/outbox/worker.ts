@@ -21,8 +21,13 @@ import {
 } from './store.ts'
 import { gatherTurns } from './turns.ts'
 
-/** What a handler says of a job after an attempt; `isLaneFault` when the fault is likely to meet the whole lane. */
-export type Outcome = { done: true; isLaneFault?: boolean } | { repeatAt: number; isLaneFault?: boolean }
+/** What a handler says of a job after an attempt. */
+export type Outcome = ({ done: true } | { repeatAt: number }) & {
+  /** When the fault is likely to meet the whole lane. */
+  isLaneFault?: boolean
+  /** Writing that was begun and not waited for, so that it leaves in one message with what the worker writes. */
+  writing?: Promise<unknown>
+}
 
 /** Writes down how an attempt ended. With `isLate` the lease was lost meanwhile: it may note that, and change nothing else. */
 export type Finish = (tx: Transaction, isLate: boolean) => Promise<Outcome>
@@ -108,10 +113,11 @@ export function startWorker(
     isLookWanted = true
     looking ??= takeAll().finally(() => {
       looking = undefined
+      turns.over()
     })
   }
 
-  const turns = gatherTurns(Math.ceil(handler.slots / 4), look)
+  const turns = gatherTurns(Math.ceil(handler.slots / 4), () => looking !== undefined, look)
 
   async function takeAll() {
     while (isLookWanted && !isStopping) {
@@ -243,10 +249,10 @@ export function startWorker(
     try {
       return await db.together(async (tx) => {
         const outcome = await finish(tx, false)
-        const isDone = 'done' in outcome
-        const applied = isDone
-          ? await completeJob(tx, job)
-          : await repeatJob(tx, job, outcome.repeatAt, now())
+        const [applied] = await allOf([
+          'done' in outcome ? completeJob(tx, job) : repeatJob(tx, job, outcome.repeatAt, now()),
+          outcome.writing ?? Promise.resolve(),
+        ])
         if (applied === 0) throw new LeaseLost()
         return outcome.isLaneFault === true
       })

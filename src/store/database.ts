@@ -63,7 +63,10 @@ export type Hint =
 export interface Transaction {
   readonly engine: Database['engine']
 
-  /** With a twin, calls of the same statement that are made at the same time leave as one. */
+  /**
+   * With a twin, calls of the same statement that are made at the same time leave as one; and all that write, of whatever
+   * kind, in one message. They see one moment, so no two may be about the same row.
+   */
   all<T>(statement: Sql, twin?: Twin): Promise<T[]>
 
   /** The first row, or undefined. */

@@ -171,18 +171,50 @@ function gather(connection: Runner, later: (send: () => void) => void) {
     })
 
   function sendAll() {
+    const writes: Write[] = []
     for (const [twin, { statement, calls }] of waiting) {
-      const sent = calls.length === 1 ? sendOne(statement) : sendMany(twin, calls)
-      sent.then(
-        (answers) => {
-          for (const [i, call] of calls.entries()) call.resolve(answers[i] as Answer)
-        },
-        (fault) => {
-          for (const call of calls) call.reject(fault)
-        },
-      )
+      if (WRITES.test(twin.text)) writes.push({ twin, calls, statement })
+      else if (calls.length === 1) answer(sendOne(statement), calls)
+      else answer(sendMany(twin, calls), calls)
     }
     waiting.clear()
+    const [first, second] = writes
+    if (!first) return
+    if (second)
+      answer(
+        sendMerged(writes),
+        writes.flatMap(({ calls }) => calls),
+      )
+    else if (first.calls.length === 1) answer(sendOne(first.statement), first.calls)
+    else answer(sendMany(first.twin, first.calls), first.calls)
+  }
+
+  function answer(sent: Promise<Answer[]>, calls: readonly Call[]) {
+    sent.then(
+      (answers) => {
+        for (const [i, call] of calls.entries()) call.resolve(answers[i] as Answer)
+      },
+      (fault) => {
+        for (const call of calls) call.reject(fault)
+      },
+    )
+  }
+
+  /** Writing of different kinds as one statement: each one that is sent costs its message, its start and its end. */
+  async function sendMerged(writes: readonly Write[]): Promise<Answer[]> {
+    const columns = writes.flatMap(({ calls }) =>
+      (calls[0]?.values ?? []).map((_, column) => calls.map(({ values }) => values[column])),
+    )
+    const text = mergedText(writes)
+    const rows = await connection.unsafe(text, columns as never[], { prepare: true })
+    const answers = writes.map(({ twin, calls }) =>
+      calls.map((): Answer => ({ rows: [], count: TELLS.test(twin.text) ? 0 : 1 })),
+    )
+    for (const { write, n } of rows as unknown as { write: number; n: number }[]) {
+      const answer = answers[write]?.[n - 1]
+      if (answer) answer.count += 1
+    }
+    return answers.flat()
   }
 
   async function sendOne(statement: Sql): Promise<Answer[]> {
@@ -211,6 +243,32 @@ function gather(connection: Runner, later: (send: () => void) => void) {
     all: async <T>(statement: Sql, twin: Twin) => (await ask(statement, twin)).rows as T[],
     run: async (statement: Sql, twin: Twin) => (await ask(statement, twin)).count,
   }
+}
+
+/** Calls of one twin that writes. */
+interface Write {
+  twin: Twin
+  statement: Sql
+  calls: Call[]
+}
+
+/** A twin that writes and says no more than which rows it wrote. */
+const WRITES = /^\s*(?:insert|update|delete)\b/
+/** Whether it says so, or stands for all or nothing. */
+const TELLS = /\breturning n\s*$/
+
+/** Each as a part of one statement, its places counted on behind those before. They see one moment and no order. */
+function mergedText(writes: readonly Write[]): string {
+  let before = 0
+  const parts = writes.map(({ twin, calls }, i) => {
+    const text = twin.text.replace(/\$(\d+)/g, (_, place) => `$${Number(place) + before}`)
+    before += calls[0]?.values.length ?? 0
+    return `write${i} as (${text})`
+  })
+  const told = writes.flatMap(({ twin }, i) =>
+    TELLS.test(twin.text) ? [`select ${i} as write, n from write${i}`] : [],
+  )
+  return `with ${parts.join(', ')} ${told.join(' union all ') || 'select 0 as write, 0 as n where false'}`
 }
 
 const MOST_RETRIES = 8

@@ -61,6 +61,9 @@ export function shareCommits(transaction: Database['transaction']): Database['to
 
 /** Waits for all, also when one fails: none may go on in a transaction that has ended. */
 export async function allOf<T extends readonly Promise<unknown>[]>(works: readonly [...T]) {
-  await Promise.allSettled(works)
-  return Promise.all(works)
+  const ends = await Promise.allSettled(works)
+  return ends.map((end) => {
+    if (end.status === 'rejected') throw end.reason
+    return end.value
+  }) as { -readonly [P in keyof T]: Awaited<T[P]> }
 }

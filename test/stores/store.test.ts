@@ -120,6 +120,45 @@ for (const engine of ['sqlite', 'postgres'] as const) {
     assert.deepEqual(await names(db), ['b'])
   })
 
+  test(`${engine}: writing of different kinds that meets answers each caller for its own row`, async () => {
+    await using db = await startStore(databaseOf)
+    await db.transaction(async (tx) => {
+      for (const name of ['a', 'b', 'seed']) await put(tx, name)
+    })
+    const remove = (tx: Transaction, name: string) =>
+      tx.run(
+        sql`delete from store_facts where name = ${name}`,
+        twin`
+          delete from store_facts using unnest($1::text[]) with ordinality as each (name, n)
+           where store_facts.name = each.name returning n`,
+      )
+    const rename = (tx: Transaction, from: string, to: string) =>
+      tx.run(
+        sql`update store_facts set name = ${to} where name = ${from}`,
+        twin`
+          update store_facts set name = each.wanted
+            from unnest($1::text[], $2::text[]) with ordinality as each (wanted, name, n)
+           where store_facts.name = each.name returning n`,
+      )
+    const counts = await db.transaction((tx) =>
+      Promise.all([
+        putTogether(tx, 'new'),
+        remove(tx, 'missing'),
+        rename(tx, 'b', 'c'),
+        remove(tx, 'a'),
+        rename(tx, 'nobody', 'd'),
+      ]),
+    )
+    assert.deepEqual(counts, [1, 0, 1, 1, 0])
+    assert.deepEqual(await names(db), ['c', 'new', 'seed'])
+
+    const failed = await db
+      .transaction((tx) => Promise.all([remove(tx, 'new'), rename(tx, 'seed', 'c')]))
+      .catch((fault) => fault)
+    assert.ok(failed instanceof Error)
+    assert.deepEqual(await names(db), ['c', 'new', 'seed'])
+  })
+
   test(`${engine}: a hint is given after the commit, and never by a transaction that failed`, async () => {
     await using db = await startStore(databaseOf)
     const seen: Promise<string[]>[] = []
