@@ -63,7 +63,8 @@ only: processor time and memory are read from /proc. A missed limit is told and 
   approve   from the approval to the POST at the app's endpoint, one at a time
   deliver   deliveries a second and their processor time, on both stores, beside other people's queues
   hop       approved on one node, delivered by another, over one PostgreSQL
-  growth    a delivery in a store that has done a million, beside one that has done ten thousand
+  growth    each unit of work in a store that has done a million, beside one that has done ten thousand;
+            npm run soak -- growth has sizes of your choice
   sizes     bytes that a finished request leaves in a store, table by table
   dead      healthy apps while ten thousand deliveries wait for an endpoint that hangs
   page      a request on a fresh, cheap phone with a slow network, until its largest paint

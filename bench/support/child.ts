@@ -24,7 +24,8 @@ export interface Child {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-const START_PATIENCE_MS = 30_000
+/** A machine may be busy with other things. */
+const START_PATIENCE_MS = 120_000
 const END_PATIENCE_MS = 10_000
 
 /** Starts a Node process of its own and waits for its ready line. It sees no settings but those given here. */
