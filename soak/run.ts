@@ -6,6 +6,7 @@ import type { Report } from '../bench/support/figures.ts'
 import { machineLine, reportText } from '../bench/support/print.ts'
 import { newSeed } from '../test/support/random.ts'
 import { soakGrowth } from './growth.ts'
+import { soakHeld } from './held.ts'
 import { soakJobs } from './jobs.ts'
 import { soakKillsPostgres, soakKillsSqlite, soakRestarts } from './kills.ts'
 import { soakLoad } from './load.ts'
@@ -18,6 +19,7 @@ const PARTS = {
   jobs: soakJobs,
   load: soakLoad,
   growth: soakGrowth,
+  held: soakHeld,
 } as const
 
 const RESULTS = fileURLToPath(new URL('../bench/results/', import.meta.url))
@@ -36,6 +38,8 @@ with software passkeys at work. Ends with 1 when a count is not what it must be.
   growth           what a unit of work costs where much was done       --sizes N,N… (10000,1000000)  --rounds N (3)
                    already, and while old entries leave                --store sqlite|postgres (both)
                    (3 GB of disk for each million)
+  held             dead rows of PostgreSQL, and what work costs, while  --minutes N (2)
+                   a transaction is held open, and after
 
   --minutes N      no more trouble after so many minutes of a part; what was promised is judged
   --seed N         chooses the random moments; FAULT_SEED does too
