@@ -14,6 +14,7 @@ import { benchHop } from './hop.ts'
 import { benchNodes } from './nodes.ts'
 import { benchOpen } from './open.ts'
 import { benchPage } from './page.ts'
+import { benchRush } from './rush.ts'
 import { benchSizes } from './sizes.ts'
 import { benchStart } from './start.ts'
 import { chartSvg } from './support/chart.ts'
@@ -32,6 +33,7 @@ const BENCHES = {
   hop: benchHop,
   growth: benchGrowth,
   sizes: benchSizes,
+  rush: benchRush,
   dead: benchDead,
   page: benchPage,
   start: benchStart,
@@ -66,6 +68,7 @@ only: processor time and memory are read from /proc. A missed limit is told and 
   growth    each unit of work in a store that has done a million, beside one that has done ten thousand;
             npm run soak -- growth has sizes of your choice
   sizes     bytes that a finished request leaves in a store, table by table
+  rush      the morning of ten million users, simulated; pictures to docs/scaling
   dead      healthy apps while ten thousand deliveries wait for an endpoint that hangs
   page      a request on a fresh, cheap phone with a slow network, until its largest paint
   start     from the command to the ready line, and idle memory

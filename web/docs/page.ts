@@ -42,6 +42,7 @@ const GROUPS: Record<string, readonly string[]> = {
     'web-push',
     'feedback',
     'performance',
+    'scaling',
   ],
   'How it works': [
     'architecture',
