@@ -101,6 +101,12 @@ async function insertChunk(db: Database, from: number, upTo: number, at: number)
 /** As if each had been sealed in its time, by hashes that are nothing: only their lengths are right. */
 async function sealAll(db: Database, at: number) {
   const [last] = await db.read<{ seq: number }>(sql`select coalesce(max(seq), 0) as seq from events`)
+  // They were counted in their time too.
+  await db.transaction((tx) =>
+    tx.run(sql`
+      insert into event_tally_position (id, seq) values (1, ${last?.seq ?? 0})
+      on conflict (id) do update set seq = excluded.seq`),
+  )
   const seals = Math.floor((last?.seq ?? 0) / SEAL)
   if (seals === 0) return
   const peaks = Buffer.alloc((seals * SEAL).toString(2).replaceAll('0', '').length * HASH)

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { DAY } from '#base/clock.ts'
 import type { Log } from '#base/log.ts'
 import type { Database, Transaction } from '#store/database.ts'
@@ -19,6 +20,8 @@ export type Tallied = (typeof TALLIED)[number]
 
 const TICK_MS = 5_000
 const BATCH = 2_000
+/** Between two batches, so that a long way to catch up on holds up nobody who writes, in this process or another. */
+const REST_MS = 50
 /** So many days are kept. */
 const KEPT_DAYS = 400
 
@@ -41,7 +44,7 @@ export function startTally({ db, log }: { db: Database; log: Log }) {
     try {
       const upTo = horizon
       horizon = await lastEvent(db)
-      while ((await tallyEvents(db, upTo)) === BATCH);
+      while ((await tallyEvents(db, upTo)) === BATCH) await pause(REST_MS)
     } catch (fault) {
       log.error('What happened could not be counted.', fault)
     } finally {
