@@ -37,6 +37,7 @@ export function startTally({ db, log }: { db: Database; log: Log }) {
   // Events up to the last one of the tick before: on many nodes a smaller number may be committed a moment later.
   let horizon = 0
   let isBusy = false
+  let isStopping = false
 
   async function tick() {
     if (isBusy) return
@@ -44,7 +45,7 @@ export function startTally({ db, log }: { db: Database; log: Log }) {
     try {
       const upTo = horizon
       horizon = await lastEvent(db)
-      while ((await tallyEvents(db, upTo)) === BATCH) await pause(REST_MS)
+      while (!isStopping && (await tallyEvents(db, upTo)) === BATCH) await pause(REST_MS)
     } catch (fault) {
       log.error('What happened could not be counted.', fault)
     } finally {
@@ -54,7 +55,12 @@ export function startTally({ db, log }: { db: Database; log: Log }) {
 
   const timer = setInterval(tick, TICK_MS)
   timer.unref()
-  return { stop: () => clearInterval(timer) }
+  return {
+    stop() {
+      isStopping = true
+      clearInterval(timer)
+    },
+  }
 }
 
 /**
