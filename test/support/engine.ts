@@ -5,6 +5,7 @@ let makeDatabase: (() => Promise<string>) | undefined
 
 /** From here on every server and store that the tests of this process start lies in PostgreSQL, each in a database of its own. */
 export async function usePostgres() {
+  if (makeDatabase) return
   const postgres = await borrowPostgres()
   makeDatabase = () => postgres.migrated()
   after(() => postgres[Symbol.asyncDispose]())

@@ -1,0 +1,5 @@
+import { usePostgres } from '../support/engine.ts'
+import { CHOOSES_ENGINES, runTogether, testFiles } from '../support/group.ts'
+
+await usePostgres()
+runTogether(testFiles('test/stores/*.test.ts', CHOOSES_ENGINES), { nth: 1, of: 2 })
