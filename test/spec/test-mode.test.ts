@@ -16,13 +16,14 @@ import { startWhatsappApi } from '../support/whatsapp-api.ts'
 
 type App = { client_id: string; client_secret: string; signing_secret: string }
 
-const clock = heldClock(Date.now())
+const clock = heldClock()
 let server: TestServer
 let api: Awaited<ReturnType<typeof startWhatsappApi>>
 let receiver: Awaited<ReturnType<typeof startReceiver>>
 let person: Person
 
 before(async () => {
+  clock.moveTo(Date.now())
   api = await startWhatsappApi()
   receiver = await startReceiver()
   server = await startServer({

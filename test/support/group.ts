@@ -10,7 +10,8 @@ export const testFiles = (pattern: string | string[], exclude: string[] = []): s
 
 /**
  * Runs test files in this process, one after the other, each as a suite that bears its path: to load a server for each
- * file is more work than most files are.
+ * file is more work than most files are. All are read before the first of them runs: what a file begins with is begun in
+ * its `before`.
  *
  * @param part takes each nth file alone, so that groups of about one length can run side by side
  */
