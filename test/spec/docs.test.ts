@@ -56,6 +56,11 @@ describe('the documents', () => {
       assert.ok(listed.includes(`(${address}.md)`), `${address} is not in llms.txt`)
       assert.ok(whole.includes(page.markdown.trim()), `${address} is not in llms-full.txt`)
     }
+    const drawn = await (await get('/docs/scaling')).text()
+    const pictures = [...drawn.matchAll(/<img src="([^"]+)" alt="[^"]+"/g)].map(([, path = '']) => path)
+    assert.equal(pictures.length, 5)
+    for (const path of pictures)
+      assert.match((await get(path)).headers.get('content-type') ?? '', /^image\/svg/, path)
     assert.equal((await get('/docs/')).headers.get('location'), '/docs')
     for (const path of [
       '/docs/none',
