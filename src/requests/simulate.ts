@@ -121,8 +121,11 @@ async function approve(play: Play, prepared: Prepared | undefined, outcome: Outc
   if (prepared && prepared.encryptionKey !== client.encryptionKey) throw new Refusal('approval_changed')
   if (!(await settle(tx, request.id, 'approved', at))) throw new Refusal('request_settled')
   await decide(play, 'approved', simulatedEvidence(await approvalText(tx, context, play), at))
-  const redirectTo = await handOver(tx, context, { request, client, prepared }, at)
-  if (outcome === 'notifier_fails') await letDeliveryFail(tx, request.id)
+  const fails = outcome === 'notifier_fails'
+  // An attempt that begins with the commit is begun before its delivery is marked: this one waits for its worker.
+  const way = fails ? { ...context, takeDelivery: undefined } : context
+  const redirectTo = await handOver(tx, way, { request, client, prepared }, at)
+  if (fails) await letDeliveryFail(tx, request.id)
   return { status: 'approved', redirectTo }
 }
 
