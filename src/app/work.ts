@@ -28,6 +28,7 @@ export async function startWork({
   wake,
 }: Parts) {
   const { now, log, site } = context
+  const { requestRetention: requestRetentionMs } = config
   const start = config.works ? startWorker : noWorker(config)
   const deliver = start(context, 'deliver', deliverHandler({ ...context, onGivenUp: tellUndelivered }))
   const workers = [
@@ -44,7 +45,7 @@ export async function startWork({
   const stopping = new AbortController()
   let sweeping: Promise<void> | undefined
   const sweep = setInterval(() => {
-    sweeping ??= clearAway(context, stopping.signal).finally(() => {
+    sweeping ??= clearAway({ ...context, requestRetentionMs }, stopping.signal).finally(() => {
       sweeping = undefined
     })
     Promise.all([sweeping, tellApp()]).catch((fault) =>

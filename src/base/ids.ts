@@ -40,6 +40,10 @@ export type IdPrefix =
 /** An id of ours: a type prefix and a UUIDv7 without its dashes. */
 export const newId = (prefix: IdPrefix): string => `${prefix}_${uuidv7().replaceAll('-', '')}`
 
+/** Ids made before an instant, in epoch milliseconds, lie before this text, those made later behind it. */
+export const idAt = (prefix: IdPrefix, at: number): string =>
+  `${prefix}_${Math.max(0, at).toString(16).padStart(12, '0')}`
+
 const VARIANTS = ['8', '9', 'a', 'b'] as const
 const pool = Buffer.alloc(4_000)
 let poolAt = pool.length

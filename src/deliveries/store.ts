@@ -327,3 +327,15 @@ export const putProof = (tx: Transaction, each: NotifierProof) =>
     values (${each.clientId}, ${each.url}, ${each.state}, ${each.note}, ${each.tries}, ${each.checkedAt})
     on conflict (client_id, url) do update
        set state = excluded.state, note = excluded.note, tries = excluded.tries, checked_at = excluded.checked_at`)
+
+/** All that is kept of what a request brought its client. */
+export async function forgetDeliveries(tx: Transaction, requestId: string): Promise<void> {
+  const delivery = await tx.one<{ id: string }>(
+    sql`select id from deliveries where request_id = ${requestId}`,
+  )
+  if (!delivery) return
+  await tx.run(sql`delete from listen_posts where delivery_id = ${delivery.id}`)
+  await tx.run(sql`delete from delivery_attempts where delivery_id = ${delivery.id}`)
+  await tx.run(sql`delete from delivery_payloads where delivery_id = ${delivery.id}`)
+  await tx.run(sql`delete from deliveries where id = ${delivery.id}`)
+}

@@ -264,3 +264,6 @@ export const channelSums = (db: Database, since: number) =>
   db.read<{ channel: string; outcome: string; count: number; lastAt: number }>(sql`
     select channel, outcome, sum(case when hour >= ${since} then count else 0 end) as count, max(last_at) as last_at
       from channel_counts group by channel, outcome order by channel, outcome`)
+
+export const forgetNotices = (tx: Transaction, requestId: string) =>
+  tx.run(sql`delete from notices where request_id = ${requestId}`)

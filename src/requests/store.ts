@@ -1,3 +1,4 @@
+import { idAt } from '#base/ids.ts'
 import type { Client } from '#clients/store.ts'
 import type { Database, Transaction } from '#store/database.ts'
 import { sql, twin } from '#store/sql.ts'
@@ -429,3 +430,23 @@ export const markRedeemed = (tx: Transaction, requestId: string, now: number) =>
   tx.run(sql`
     update request_handles set redeemed_at = ${now}, sealed_bearer = null
      where request_id = ${requestId} and redeemed_at is null`)
+
+// Old requests
+
+/** Those that ended before a time and whose tokens have ended too, in the order of their ids, which is that of time. */
+export const requestsEndedBefore = (
+  tx: Transaction,
+  { endedBefore, after, now, most }: { endedBefore: number; after: string; now: number; most: number },
+) =>
+  tx.all<{ id: string }>(sql`
+    select id from token_requests
+     where id > ${after} and id < ${idAt('req', endedBefore)} and state <> 'pending' and settled_at < ${endedBefore}
+       and token_expires_at <= ${now}
+     order by id limit ${most}`)
+
+export async function forgetRequestRows(tx: Transaction, id: string): Promise<void> {
+  await tx.run(sql`delete from reviews where request_id = ${id}`)
+  await tx.run(sql`delete from decisions where request_id = ${id}`)
+  await tx.run(sql`delete from request_handles where request_id = ${id}`)
+  await tx.run(sql`delete from token_requests where id = ${id}`)
+}

@@ -10,6 +10,13 @@ export const keeping = {
       'How long entries of the audit log are kept, and with them the timelines of requests. Their checkpoints stay. For ever if not given.',
     example: '400d',
   }),
+  requestRetention: setting({
+    env: 'REQUEST_RETENTION',
+    parse: days,
+    about:
+      'How long requests are kept after they have ended, with all that is known of them: evidence of decisions, messages, deliveries, tokens. Whoever can still use or renew access keeps it. For ever if not given.',
+    example: '400d',
+  }),
   feedbackWebhook: setting({
     env: 'FEEDBACK_WEBHOOK',
     parse: text,

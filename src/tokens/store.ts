@@ -163,6 +163,20 @@ export const deleteEndedRefreshTokens = (tx: Transaction, now: number, most: num
     delete from refresh_tokens
      where hash in (select hash from refresh_tokens where expires_at <= ${now} limit ${most})`)
 
+/** Whether what a request gave can still be renewed. */
+export const isFamilyLive = async (tx: Transaction, requestId: string, now: number): Promise<boolean> =>
+  (await tx.one(sql`
+    select request_id from token_families
+     where request_id = ${requestId} and state = 'active' and expires_at > ${now}`)) !== undefined
+
+/** All that is kept of the access that a request gave. */
+export async function forgetTokens(tx: Transaction, requestId: string): Promise<void> {
+  await tx.run(sql`delete from authorization_codes where request_id = ${requestId}`)
+  await tx.run(sql`delete from refresh_tokens where request_id = ${requestId}`)
+  await tx.run(sql`delete from token_families where request_id = ${requestId}`)
+  await tx.run(sql`delete from tokens where request_id = ${requestId}`)
+}
+
 // Signing keys
 
 export interface SigningKeyRow {
