@@ -108,7 +108,7 @@ test('the package holds what runs, and nothing that only its makers need', (t) =
     assert.ok(paths.includes(needed), needed)
   t.diagnostic(`${packed.files.length} files, ${packed.size} bytes, unpacked ${packed.unpackedSize}`)
   t.diagnostic(isLinked ? 'npm has no cache here: dependencies are linked' : 'installed by npm ci --offline')
-  assert.ok(packed.size < 1_900_000, `${packed.size} bytes`)
+  assert.ok(packed.size < 2_200_000, `${packed.size} bytes`)
 })
 
 test('no file of the package holds a secret, or a path of the machine that made it', async () => {
